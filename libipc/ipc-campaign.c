@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-campaign.h"
+
+#include <errno.h>
+
+#include "ipc-group-file.h"
+#include "ipc-lock-waiter.h"
+
+/*
+ * "Am I master, and of which epoch?" Carries out what the table in ipc-roles.c decides: queue for the slot's lock, claim the
+ * next epoch, publish the socket, and find out when all that is over.
+ *
+ * The lock is for liveness, the word is for safety. Holding the lock says only that it is our turn to try; the epoch belongs
+ * to whoever changes the word, and it is over as soon as the word changes again, which a master sees with one load.
+ *
+ * step() alone changes the state. Actions may raise the next event themselves (a claim is won or lost at once); it is
+ * taken up when the actions of the present one are done.
+ */
+
+/* After a failure (no space, no descriptors) let other candidates have a go, and do not come back in step with them. */
+#define REST_MIN_MS 100
+#define REST_MAX_MS 500
+
+struct _IpcCampaign {
+  IpcPoller *poller; /* (unowned) */
+  IpcGroupDir *dir;  /* (unowned) */
+  const char *node_id;
+  const IpcCampaignEvents *events;
+  gpointer user_data;
+
+  IpcCampaignState state;
+  IpcCampaignEvent pending; /* raised by an action; valid when has_pending */
+  gboolean has_pending;
+  gboolean stepping;
+
+  IpcGroupFile *file;    /* (owned) (nullable) while a candidate */
+  IpcLockWaiter *waiter; /* (owned) (nullable) while queued, and while the lock is held */
+  IpcListener *listener; /* (owned) (nullable) from the claim on */
+  guint slot;            /* whose lock we wait for or hold */
+  guint64 epoch;         /* ours, while serving or resigning */
+  guint64 epoch_seen;    /* the newest ever met: a new file must not begin below it */
+  IpcTimer rest;
+};
+
+static void step (IpcCampaign *self, IpcCampaignEvent event);
+
+IpcCampaign *
+ipc_campaign_new (IpcPoller *poller, IpcGroupDir *dir, const char *node_id, const IpcCampaignEvents *events,
+                  gpointer user_data)
+{
+  IpcCampaign *self = g_new0 (IpcCampaign, 1);
+
+  self->poller = poller;
+  self->dir = dir;
+  self->node_id = node_id;
+  self->events = events;
+  self->user_data = user_data;
+
+  return self;
+}
+
+/* To be stopped before. */
+void
+ipc_campaign_free (IpcCampaign *self)
+{
+  g_assert (self->state == IPC_CAMPAIGN_OFF);
+
+  g_free (self);
+}
+
+static void
+fail (IpcCampaign *self, const GError *error)
+{
+  g_debug ("campaign of %s failed: %s", self->node_id, error->message);
+  step (self, IPC_CAMPAIGN_FAILED);
+  self->events->failed (error, self->user_data);
+}
+
+static void
+locked_cb (int saved_errno, gpointer user_data)
+{
+  IpcCampaign *self = user_data;
+
+  if (saved_errno == 0) {
+    step (self, IPC_CAMPAIGN_LOCKED);
+  } else {
+    g_autoptr (GError) error = NULL;
+
+    ipc_group_dir_set_error (self->dir, "group", "cannot be locked", saved_errno, &error);
+    fail (self, error);
+  }
+}
+
+static void
+rested_cb (gpointer user_data)
+{
+  step (user_data, IPC_CAMPAIGN_RESTED);
+}
+
+/* Follows the path, when the directory that is open has gone. */
+static gboolean
+follow_dir (IpcCampaign *self, GError **error)
+{
+  return ipc_group_dir_is_current (self->dir) || ipc_group_dir_reopen (self->dir, error);
+}
+
+static void
+do_queue (IpcCampaign *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (follow_dir (self, &error))
+    self->file = ipc_group_file_open (self->dir, self->node_id, self->epoch_seen + 1, &error);
+  if (self->file != NULL) {
+    self->slot = ipc_word_get_slot (ipc_group_file_get_word (self->file));
+    self->waiter = ipc_lock_waiter_new (self->poller, ipc_group_file_get_fd (self->file), self->slot, locked_cb, self,
+                                        &error);
+  }
+
+  if (self->waiter == NULL)
+    fail (self, error);
+}
+
+/* The file that we go by is no longer the group's: fence off whoever is master by it, and never go below its epochs. */
+static void
+leave_file (IpcCampaign *self)
+{
+  g_debug ("campaign of %s: the group file has been replaced", self->node_id);
+  ipc_group_file_retire (self->file);
+  ipc_campaign_saw_epoch (self, ipc_word_get_epoch (ipc_group_file_get_word (self->file)));
+}
+
+/* With the lock held: take the next epoch. Returns FALSE when somebody else has changed the word, or the file. */
+static gboolean
+claim_epoch (IpcCampaign *self)
+{
+  IpcWord word = ipc_group_file_get_word (self->file);
+
+  if (!ipc_group_file_is_current (self->file, self->dir)) {
+    leave_file (self);
+    return FALSE;
+  }
+  if (ipc_word_get_slot (word) != self->slot)
+    return FALSE;
+
+  self->epoch = ipc_word_get_epoch (word) + 1;
+  return ipc_group_file_claim (self->file, word, ipc_word_make (self->epoch, self->slot));
+}
+
+static void
+do_claim (IpcCampaign *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->listener = ipc_listener_new (self->dir, self->node_id, &error);
+  if (self->listener == NULL) {
+    fail (self, error);
+    return;
+  }
+  if (!claim_epoch (self)) {
+    step (self, IPC_CAMPAIGN_LOST);
+    return;
+  }
+  if (!ipc_listener_publish (self->listener, &error)) {
+    fail (self, error);
+    return;
+  }
+
+  step (self, ipc_campaign_is_master (self) ? IPC_CAMPAIGN_CLAIMED : IPC_CAMPAIGN_LOST);
+}
+
+static void
+accepted_cb (int fd, gpointer user_data)
+{
+  IpcCampaign *self = user_data;
+
+  self->events->connected (fd, self->user_data);
+}
+
+static void
+start_listening (IpcCampaign *self)
+{
+  if (!ipc_listener_start (self->listener, self->poller, accepted_cb, self)) {
+    g_autoptr (GError) error = NULL;
+
+    ipc_group_dir_set_error (self->dir, "socket", "cannot be watched", ENOMEM, &error);
+    fail (self, error);
+  }
+}
+
+static void
+do_serve (IpcCampaign *self)
+{
+  ipc_campaign_saw_epoch (self, self->epoch);
+  self->events->elected (self->epoch, self->user_data);
+  start_listening (self);
+}
+
+static void
+do_release (IpcCampaign *self)
+{
+  self->epoch = 0;
+  g_clear_pointer (&self->waiter, ipc_lock_waiter_free);
+  g_clear_pointer (&self->listener, ipc_listener_free);
+  g_clear_pointer (&self->file, ipc_group_file_free);
+  ipc_poller_stop_timer (self->poller, &self->rest);
+}
+
+static void
+act (IpcCampaign *self, IpcCampaignActions actions)
+{
+  if (actions & IPC_CAMPAIGN_DO_CEASE)
+    self->events->ceased (self->user_data);
+  if (actions & IPC_CAMPAIGN_DO_RELEASE)
+    do_release (self);
+  if (actions & IPC_CAMPAIGN_DO_REST)
+    ipc_poller_start_timer (self->poller, &self->rest,
+                            g_random_int_range (REST_MIN_MS, REST_MAX_MS) * G_TIME_SPAN_MILLISECOND, rested_cb, self);
+  if (actions & IPC_CAMPAIGN_DO_QUEUE)
+    do_queue (self);
+  if (actions & IPC_CAMPAIGN_DO_CLAIM)
+    do_claim (self);
+  if (actions & IPC_CAMPAIGN_DO_SERVE)
+    do_serve (self);
+  if (actions & IPC_CAMPAIGN_DO_DRAIN)
+    self->events->resign (self->user_data);
+}
+
+/* The one place where the state changes. */
+static void
+step (IpcCampaign *self, IpcCampaignEvent event)
+{
+  if (self->stepping) {
+    self->pending = event;
+    self->has_pending = TRUE;
+    return;
+  }
+
+  self->stepping = TRUE;
+  do {
+    IpcCampaignState before = self->state;
+    IpcCampaignActions actions = ipc_campaign_step (&self->state, event);
+
+    self->has_pending = FALSE;
+    if (before != self->state)
+      g_debug ("campaign of %s: %s -> %s (%s)", self->node_id, ipc_campaign_state_to_string (before),
+               ipc_campaign_state_to_string (self->state), ipc_campaign_event_to_string (event));
+    act (self, actions);
+    event = self->pending;
+  } while (self->has_pending);
+  self->stepping = FALSE;
+
+  self->events->state_changed (self->user_data);
+}
+
+void
+ipc_campaign_start (IpcCampaign *self)
+{
+  step (self, IPC_CAMPAIGN_START);
+}
+
+/* Hands over: resign() is called when there is something to finish first; otherwise the campaign is just over. */
+void
+ipc_campaign_resign (IpcCampaign *self)
+{
+  step (self, self->state == IPC_CAMPAIGN_SERVING ? IPC_CAMPAIGN_RESIGN : IPC_CAMPAIGN_STOP);
+}
+
+/* Everything that was accepted is answered, and the answers are written. */
+void
+ipc_campaign_resigned (IpcCampaign *self)
+{
+  step (self, IPC_CAMPAIGN_RESIGNED);
+}
+
+void
+ipc_campaign_stop (IpcCampaign *self)
+{
+  step (self, IPC_CAMPAIGN_STOP);
+}
+
+/* Our name has been taken: put a socket there again. Clients that are connected notice nothing. */
+static void
+publish_again (IpcCampaign *self)
+{
+  g_autoptr (GError) error = NULL;
+  IpcListener *listener = ipc_listener_new (self->dir, self->node_id, &error);
+
+  g_debug ("campaign of %s: the socket has been replaced; publishing again", self->node_id);
+  if (listener == NULL || !ipc_listener_publish (listener, &error)) {
+    g_clear_pointer (&listener, ipc_listener_free);
+    fail (self, error);
+    return;
+  }
+
+  ipc_listener_free (self->listener);
+  self->listener = listener;
+  start_listening (self);
+}
+
+/**
+ * ipc_campaign_look:
+ * @changes: what may have changed
+ *
+ * Looks at the group's files again, because the directory has changed.
+ */
+void
+ipc_campaign_look (IpcCampaign *self, IpcGroupDirChanges changes)
+{
+  if (self->file == NULL)
+    return;
+
+  if ((changes & IPC_GROUP_DIR_FILE) && !ipc_group_file_is_current (self->file, self->dir)) {
+    leave_file (self);
+    step (self, IPC_CAMPAIGN_LOST);
+  } else if (self->state == IPC_CAMPAIGN_QUEUED) {
+    if (ipc_word_get_slot (ipc_group_file_get_word (self->file)) != self->slot)
+      step (self, IPC_CAMPAIGN_LOST);
+  } else if (self->state == IPC_CAMPAIGN_SERVING && ipc_campaign_is_master (self)
+             && !ipc_listener_is_published (self->listener)) {
+    publish_again (self);
+  }
+}
+
+/**
+ * ipc_campaign_is_master:
+ *
+ * The one-load self-check, to be made before each message.
+ *
+ * Returns: whether the epoch is still ours. If not, the campaign has to be told with ipc_campaign_look() or a step soon.
+ */
+gboolean
+ipc_campaign_is_master (IpcCampaign *self)
+{
+  return self->epoch != 0 && ipc_word_get_epoch (ipc_group_file_get_word (self->file)) == self->epoch;
+}
+
+/* The self-check has failed: steps down and queues again. */
+void
+ipc_campaign_step_down (IpcCampaign *self)
+{
+  step (self, IPC_CAMPAIGN_LOST);
+}
+
+/* While not accepting, connections wait in the kernel's queue. */
+void
+ipc_campaign_set_accepting (IpcCampaign *self, gboolean accepting)
+{
+  if (self->listener != NULL && self->state == IPC_CAMPAIGN_SERVING)
+    ipc_listener_set_paused (self->listener, !accepting);
+}
+
+void
+ipc_campaign_saw_epoch (IpcCampaign *self, guint64 epoch)
+{
+  self->epoch_seen = MAX (self->epoch_seen, epoch);
+}
+
+IpcCampaignState
+ipc_campaign_get_state (IpcCampaign *self)
+{
+  return self->state;
+}
+
+guint64
+ipc_campaign_get_epoch (IpcCampaign *self)
+{
+  return self->epoch;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "ipc-group-dir.h"
+#include "ipc-peer.h"
+#include "ipc-send-private.h"
+#include "ipc-wire.h"
+
+typedef struct _IpcClient IpcClient;
+
+typedef struct {
+  void (*completed) (IpcSend *send, gpointer user_data);           /* @send: (transfer full) */
+  void (*state_changed) (gpointer user_data);                      /* another master, or none */
+  void (*failed) (const GError *error, gpointer user_data);        /* a master refused us, or broke the protocol */
+} IpcClientEvents;
+
+typedef struct {
+  guint8 node_id[IPC_NODE_ID_SIZE];
+  guint8 mode;
+  guint32 max_message_size;
+  guint max_pending;
+  guint handshake_timeout_ms;
+  gboolean allow_other_users;
+} IpcClientConfig;
+
+IpcClient *ipc_client_new (IpcPoller *poller, IpcGroupDir *dir, const IpcClientConfig *config,
+                           const IpcClientEvents *events, gpointer user_data);
+void ipc_client_free (IpcClient *self);
+
+void ipc_client_start (IpcClient *self);
+void ipc_client_stop (IpcClient *self);
+void ipc_client_look (IpcClient *self);
+
+void ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us);
+void ipc_client_give_up (IpcClient *self, IpcSend *send, GError *reason);
+
+IpcPeer *ipc_client_get_master (IpcClient *self);
+guint64 ipc_client_get_newest_epoch (IpcClient *self);

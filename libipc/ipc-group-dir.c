@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-group-dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "ipc-error.h"
+#include "ipc-fork-guard.h"
+
+/*
+ * The directory of a group: found, made, checked, and then held open, so that everything else happens through its descriptor
+ * and nobody can put another directory in its place unseen. Who may write to it decides who may be master, so it must be ours alone.
+ *
+ * The watch is inotify itself and not GFileMonitor, which holds rename events back for 10 ms to pair them. Events are a hint
+ * and names in them may be stale: whoever is told looks again.
+ */
+
+/* Only names that are put in place or taken away matter; making and removing temporary files shall wake nobody up. */
+#define WATCH_MASK (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+struct _IpcGroupDir {
+  char *base;  /* (owned) */
+  char *group; /* (owned) */
+  char *path;  /* (owned) */
+  gboolean make_base; /* it is a default, not one that somebody gave us */
+  gboolean allow_other_users;
+  int fd; /* (owned) */
+
+  IpcPoller *poller; /* (unowned) (nullable) */
+  int inotify_fd;    /* (owned) -1 when not watching */
+  int watch_id;
+  IpcWatch watch;
+  IpcGroupDirFunc func;
+  gpointer user_data;
+};
+
+/**
+ * ipc_group_name_check:
+ * @name: (nullable): the name of a group
+ *
+ * Returns: whether it is one; otherwise @error is set
+ */
+gboolean
+ipc_group_name_check (const char *name, GError **error)
+{
+  gsize len = name != NULL ? strlen (name) : 0;
+
+  if (len >= 1 && len <= IPC_GROUP_NAME_MAX && name[0] != '.'
+      && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == len)
+    return TRUE;
+
+  g_autofree char *shown = g_utf8_make_valid (name != NULL ? name : "", MIN (len, IPC_GROUP_NAME_MAX));
+  g_autofree char *escaped = g_strescape (shown, NULL);
+  g_set_error (error, IPC_ERROR, IPC_ERROR_INVALID_GROUP,
+               "“%s%s” is not a group name: allowed are 1 to %d of A-Z a-z 0-9 . _ -, not beginning with a dot", escaped,
+               len > IPC_GROUP_NAME_MAX ? "…" : "", IPC_GROUP_NAME_MAX);
+  return FALSE;
+}
+
+static gboolean
+set_dir_error (const char *path, const char *what, const char *reason, GError **error)
+{
+  g_set_error (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, "%s: %s%s%s", path, what, reason != NULL ? ": " : "",
+               reason != NULL ? reason : "");
+  return FALSE;
+}
+
+/* Whether the directory behind @fd can be trusted; @private_mode: it must be 0700, otherwise only not writable by others. */
+static gboolean
+check_dir (IpcGroupDir *self, int fd, const char *path, gboolean private_mode, GError **error)
+{
+  struct stat st;
+  g_autofree char *text = NULL;
+
+  if (fstat (fd, &st) == -1)
+    return set_dir_error (path, "cannot be examined", g_strerror (errno), error);
+
+  if (st.st_uid != geteuid () && !self->allow_other_users) {
+    text = g_strdup_printf ("belongs to user %u, and not to user %u who runs this program", (guint) st.st_uid,
+                            (guint) geteuid ());
+    return set_dir_error (path, text, NULL, error);
+  }
+  if (private_mode ? (st.st_mode & 07777) != 0700 : (st.st_mode & 0022) != 0) {
+    text = g_strdup_printf ("has mode %04o, but %s", st.st_mode & 07777,
+                            private_mode ? "must have 0700" : "group and others must not be able to write to it");
+    return set_dir_error (path, text, NULL, error);
+  }
+
+  return TRUE;
+}
+
+/* Opens a directory, made with 0700 if it is missing and @make says so, and checks it. Returns -1 with @error set. */
+static int
+open_checked (IpcGroupDir *self, int at_fd, const char *name, const char *path, gboolean make, gboolean private_mode,
+              GError **error)
+{
+  int fd;
+
+  if (make && mkdirat (at_fd, name, 0700) == -1 && errno != EEXIST) {
+    set_dir_error (path, "cannot be made", g_strerror (errno), error);
+    return -1;
+  }
+
+  fd = openat (at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd == -1) {
+    const char *reason = errno == ENOTDIR || errno == ELOOP ? "it is not a directory, or a symbolic link" : g_strerror (errno);
+
+    set_dir_error (path, "cannot be opened", reason, error);
+    return -1;
+  }
+  if (!check_dir (self, fd, path, private_mode, error)) {
+    close (fd);
+    return -1;
+  }
+
+  return fd;
+}
+
+static gboolean
+open_group (IpcGroupDir *self, GError **error)
+{
+  int base_fd = open_checked (self, AT_FDCWD, self->base, self->base, self->make_base, self->make_base, error);
+
+  if (base_fd == -1)
+    return FALSE;
+
+  self->fd = open_checked (self, base_fd, self->group, self->path, TRUE, TRUE, error);
+  close (base_fd);
+
+  return self->fd != -1;
+}
+
+/* The base directory: what was given, or the first default that there is. */
+static char *
+find_base (const char *runtime_dir, gboolean *is_default)
+{
+  const char *from_environment = g_getenv ("IPC_RUNTIME_DIR");
+  const char *xdg = g_getenv ("XDG_RUNTIME_DIR");
+
+  *is_default = FALSE;
+  if (runtime_dir != NULL)
+    return g_strdup (runtime_dir);
+  if (from_environment != NULL && from_environment[0] != '\0')
+    return g_strdup (from_environment);
+
+  *is_default = TRUE;
+  if (xdg != NULL && xdg[0] == '/')
+    return g_build_filename (xdg, "libipc", NULL);
+
+  return g_strdup_printf ("%s/libipc-%u", g_get_tmp_dir (), (guint) geteuid ());
+}
+
+/**
+ * ipc_group_dir_open:
+ * @runtime_dir: (nullable): the base directory, or %NULL for the default
+ * @group: a valid group name
+ * @allow_other_users: do not insist that the directories are ours
+ *
+ * Returns: (transfer full) (nullable): the directory, or %NULL with %IPC_ERROR_RUNTIME_DIR
+ */
+IpcGroupDir *
+ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_other_users, GError **error)
+{
+  IpcGroupDir *self = g_new0 (IpcGroupDir, 1);
+
+  self->base = find_base (runtime_dir, &self->make_base);
+  self->group = g_strdup (group);
+  self->path = g_build_filename (self->base, group, NULL);
+  self->allow_other_users = allow_other_users;
+  self->fd = -1;
+  self->inotify_fd = -1;
+  self->watch.fd = -1;
+
+  if (!open_group (self, error))
+    g_clear_pointer (&self, ipc_group_dir_free);
+
+  return self;
+}
+
+void
+ipc_group_dir_free (IpcGroupDir *self)
+{
+  if (self->inotify_fd != -1) {
+    ipc_poller_unwatch (self->poller, &self->watch);
+    ipc_fork_guard_close (self->inotify_fd);
+  }
+  if (self->fd != -1)
+    close (self->fd);
+  g_free (self->base);
+  g_free (self->group);
+  g_free (self->path);
+  g_free (self);
+}
+
+static IpcGroupDirChanges
+changes_of (const struct inotify_event *event)
+{
+  if (event->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
+    return IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE;
+  if (event->len > 0 && strcmp (event->name, "socket") == 0)
+    return IPC_GROUP_DIR_SOCKET;
+  if (event->len > 0 && strcmp (event->name, "group") == 0)
+    return IPC_GROUP_DIR_FILE;
+
+  return 0;
+}
+
+static void
+inotify_cb (guint32 events, gpointer user_data)
+{
+  IpcGroupDir *self = user_data;
+  _Alignas (struct inotify_event) char buffer[4096];
+  IpcGroupDirChanges changes = 0;
+  gssize len = read (self->inotify_fd, buffer, sizeof buffer);
+
+  for (char *p = buffer; len > 0 && p < buffer + len;) {
+    const struct inotify_event *event = (const void *) p;
+
+    changes |= changes_of (event);
+    p += sizeof *event + event->len;
+  }
+
+  if (changes != 0)
+    self->func (changes, self->user_data);
+}
+
+static gboolean
+add_inotify (IpcGroupDir *self)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", self->fd);
+
+  self->watch_id = inotify_add_watch (self->inotify_fd, path, WATCH_MASK);
+
+  return self->watch_id != -1;
+}
+
+/**
+ * ipc_group_dir_watch:
+ * @func: called in the poller's turns when something may have changed
+ *
+ * Returns: whether the directory is being watched; otherwise @error is set
+ */
+gboolean
+ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data, GError **error)
+{
+  g_assert (self->inotify_fd == -1);
+
+  self->poller = poller;
+  self->func = func;
+  self->user_data = user_data;
+
+  self->inotify_fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+  if (self->inotify_fd == -1) {
+    set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
+    return FALSE;
+  }
+
+  ipc_fork_guard_add (self->inotify_fd);
+  if (!add_inotify (self) || !ipc_poller_watch (poller, &self->watch, self->inotify_fd, EPOLLIN, inotify_cb, self)) {
+    set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
+    ipc_fork_guard_close (self->inotify_fd);
+    self->inotify_fd = -1;
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+/* Whether the directory that is open is still the one that the path leads to. */
+gboolean
+ipc_group_dir_is_current (IpcGroupDir *self)
+{
+  struct stat at_path, opened;
+
+  return lstat (self->path, &at_path) == 0 && fstat (self->fd, &opened) == 0 && at_path.st_ino == opened.st_ino
+         && at_path.st_dev == opened.st_dev;
+}
+
+/**
+ * ipc_group_dir_reopen:
+ *
+ * Follows the path to the directory that is there now, which is made if necessary. On failure the old one stays open.
+ *
+ * Returns: whether there is one; otherwise @error is set
+ */
+gboolean
+ipc_group_dir_reopen (IpcGroupDir *self, GError **error)
+{
+  int old_fd = self->fd;
+
+  if (!open_group (self, error)) {
+    self->fd = old_fd;
+    return FALSE;
+  }
+
+  close (old_fd);
+  if (self->inotify_fd != -1) {
+    inotify_rm_watch (self->inotify_fd, self->watch_id);
+    if (!add_inotify (self))
+      return set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
+  }
+
+  return TRUE;
+}
+
+int
+ipc_group_dir_get_fd (IpcGroupDir *self)
+{
+  return self->fd;
+}
+
+const char *
+ipc_group_dir_get_path (IpcGroupDir *self)
+{
+  return self->path;
+}
+
+gboolean
+ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st)
+{
+  return fstatat (self->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/**
+ * ipc_group_dir_reach:
+ * @name: of a file in the directory
+ *
+ * Returns: (transfer full): a path to it that leads through the open descriptor, and that is short enough for a socket address
+ */
+char *
+ipc_group_dir_reach (IpcGroupDir *self, const char *name)
+{
+  return g_strdup_printf ("/proc/self/fd/%d/%s", self->fd, name);
+}
+
+void
+ipc_group_dir_set_error (IpcGroupDir *self, const char *name, const char *what, int saved_errno, GError **error)
+{
+  g_set_error (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, "%s/%s: %s: %s", self->path, name, what,
+               g_strerror (saved_errno));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <sys/stat.h>
+
+#include "ipc-poller.h"
+
+typedef struct _IpcGroupDir IpcGroupDir;
+
+/* What a change of the directory may mean; look again yourself. */
+typedef enum {
+  IPC_GROUP_DIR_SOCKET = 1 << 0, /* another socket has been put in place, or it has gone */
+  IPC_GROUP_DIR_FILE = 1 << 1,   /* the group file, or the directory itself, has gone or been replaced */
+} IpcGroupDirChanges;
+
+typedef void (*IpcGroupDirFunc) (IpcGroupDirChanges changes, gpointer user_data);
+
+#define IPC_GROUP_NAME_MAX 64
+
+gboolean ipc_group_name_check (const char *name, GError **error);
+
+IpcGroupDir *ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_other_users, GError **error);
+void ipc_group_dir_free (IpcGroupDir *self);
+
+gboolean ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data,
+                              GError **error);
+gboolean ipc_group_dir_is_current (IpcGroupDir *self);
+gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
+
+int ipc_group_dir_get_fd (IpcGroupDir *self);
+const char *ipc_group_dir_get_path (IpcGroupDir *self);
+gboolean ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st);
+char *ipc_group_dir_reach (IpcGroupDir *self, const char *name);
+void ipc_group_dir_set_error (IpcGroupDir *self, const char *name, const char *what, int saved_errno, GError **error);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-group-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ipc-error.h"
+#include "ipc-fork-guard.h"
+
+/*
+ * The one shared file of a group: the bytes that candidates lock, the word, and the place of the ledger. Every candidate
+ * maps it. It is made complete under a temporary name and put in place with link(), so nobody ever sees half of it, and
+ * exactly one is put in place; it is never unlinked by us.
+ *
+ * Each open is a file description of its own: locks belong to it, and closing it gives them up.
+ */
+
+#define FILE_SIZE (1024 * 1024) /* the header's page, and room for the ledger */
+#define FILE_VERSION 1
+#define HEADER_SIZE 4096
+#define MAGIC "IPCGROUP"
+
+/* Between finding no file and linking ours, another may link and a third may delete; that this happens so often in a row
+ * means that somebody does it on purpose. */
+#define TRIES_MAX 100
+
+typedef struct {
+  char magic[8];
+  guint32 version;
+  guint32 header_size;
+  guint64 file_size;
+  guint64 reserved[5];
+  guint64 word; /* at 64: alone in its cache line */
+} Header;
+
+G_STATIC_ASSERT (G_STRUCT_OFFSET (Header, word) == 64);
+
+struct _IpcGroupFile {
+  int fd;         /* (owned) */
+  Header *header; /* (owned) mapped and shared */
+  dev_t device;
+  ino_t inode;
+};
+
+/* Writes a new file under a temporary name and links it in place, unless somebody was faster. */
+static gboolean
+create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **error)
+{
+  g_autofree char *temp_name = g_strdup_printf (".group-%s", node_id);
+  int dir_fd = ipc_group_dir_get_fd (dir);
+  guint64 epoch = MAX ((guint64) (g_get_real_time () / 1000), epoch_min);
+  Header header = { .magic = MAGIC, .version = FILE_VERSION, .header_size = HEADER_SIZE, .file_size = FILE_SIZE,
+                    .word = ipc_word_make (epoch, 0) };
+  int saved_errno = 0;
+  int fd;
+
+  unlinkat (dir_fd, temp_name, 0);
+  fd = openat (dir_fd, temp_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd == -1) {
+    ipc_group_dir_set_error (dir, temp_name, "cannot be made", errno, error);
+    return FALSE;
+  }
+
+  saved_errno = posix_fallocate (fd, 0, FILE_SIZE);
+  if (saved_errno == 0 && pwrite (fd, &header, sizeof header, 0) != (gssize) sizeof header)
+    saved_errno = errno;
+  if (saved_errno == 0 && linkat (dir_fd, temp_name, dir_fd, "group", 0) == -1 && errno != EEXIST)
+    saved_errno = errno;
+  close (fd);
+  unlinkat (dir_fd, temp_name, 0);
+
+  if (saved_errno != 0) {
+    ipc_group_dir_set_error (dir, "group", "cannot be made", saved_errno, error);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+/* Maps the file and looks at its header. Returns what is wrong with it, or NULL. */
+static const char *
+map_file (IpcGroupFile *self)
+{
+  struct stat st;
+
+  if (fstat (self->fd, &st) == -1)
+    return g_strerror (errno);
+  if (!S_ISREG (st.st_mode))
+    return "not a regular file";
+  if (st.st_mode & 0077)
+    return "group or others may access it";
+  if (st.st_size != FILE_SIZE)
+    return "not a group file of this version: wrong size";
+
+  self->header = mmap (NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+  if (self->header == MAP_FAILED) {
+    self->header = NULL;
+    return g_strerror (errno);
+  }
+
+  self->device = st.st_dev;
+  self->inode = st.st_ino;
+  if (memcmp (self->header->magic, MAGIC, sizeof self->header->magic) != 0)
+    return "not a group file: wrong magic bytes";
+  if (self->header->version != FILE_VERSION || self->header->file_size != FILE_SIZE
+      || self->header->header_size != HEADER_SIZE)
+    return "a group file of another version";
+
+  return NULL;
+}
+
+static IpcGroupFile *
+open_existing (IpcGroupDir *dir, int fd, GError **error)
+{
+  IpcGroupFile *self = g_new0 (IpcGroupFile, 1);
+  const char *wrong;
+
+  ipc_fork_guard_add (fd);
+  self->fd = fd;
+  wrong = map_file (self);
+  if (wrong != NULL) {
+    g_set_error (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, "%s/group: cannot be used: %s", ipc_group_dir_get_path (dir),
+                 wrong);
+    g_clear_pointer (&self, ipc_group_file_free);
+  }
+
+  return self;
+}
+
+/**
+ * ipc_group_file_open:
+ * @node_id: makes the temporary name unique
+ * @epoch_min: the lowest epoch a new file may begin with; the wall clock decides otherwise, so that epochs increase even
+ *   when a file is lost
+ *
+ * Opens the group's file; makes it if there is none.
+ *
+ * Returns: (transfer full) (nullable): the file, or %NULL with @error set
+ */
+IpcGroupFile *
+ipc_group_file_open (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **error)
+{
+  for (int i = 0; i < TRIES_MAX; i++) {
+    int fd = openat (ipc_group_dir_get_fd (dir), "group", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd != -1)
+      return open_existing (dir, fd, error);
+    if (errno != ENOENT) {
+      ipc_group_dir_set_error (dir, "group", "cannot be opened", errno, error);
+      return NULL;
+    }
+    if (!create_file (dir, node_id, epoch_min, error))
+      return NULL;
+  }
+
+  ipc_group_dir_set_error (dir, "group", "disappears as soon as it is made", ENOENT, error);
+  return NULL;
+}
+
+void
+ipc_group_file_free (IpcGroupFile *self)
+{
+  if (self->header != NULL)
+    munmap (self->header, FILE_SIZE);
+  ipc_fork_guard_close (self->fd);
+  g_free (self);
+}
+
+IpcWord
+ipc_group_file_get_word (IpcGroupFile *self)
+{
+  return __atomic_load_n (&self->header->word, __ATOMIC_SEQ_CST);
+}
+
+/* Changes the word, unless somebody else has. */
+gboolean
+ipc_group_file_claim (IpcGroupFile *self, IpcWord expected, IpcWord word)
+{
+  return __atomic_compare_exchange_n (&self->header->word, &expected, word, FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* This file is not the one at the path: whoever is still master by it shall find out at his next look. */
+void
+ipc_group_file_retire (IpcGroupFile *self)
+{
+  IpcWord word = ipc_group_file_get_word (self);
+
+  while (ipc_word_get_slot (word) != IPC_SLOT_RETIRED
+         && !ipc_group_file_claim (self, word, ipc_word_make (ipc_word_get_epoch (word) + 1, IPC_SLOT_RETIRED)))
+    word = ipc_group_file_get_word (self);
+}
+
+/* Whether this is still the file that others find in @dir, and @dir the directory that others find. */
+gboolean
+ipc_group_file_is_current (IpcGroupFile *self, IpcGroupDir *dir)
+{
+  struct stat st;
+
+  return ipc_group_dir_is_current (dir) && ipc_group_dir_stat (dir, "group", &st) && st.st_dev == self->device
+         && st.st_ino == self->inode;
+}
+
+int
+ipc_group_file_get_fd (IpcGroupFile *self)
+{
+  return self->fd;
+}

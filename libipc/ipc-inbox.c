@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-inbox.h"
+
+#include "ipc-wire.h"
+
+/*
+ * What a master remembers of one sender in its epoch: which messages it has accepted, and the answers the sender has not
+ * acknowledged. Pure. It decides whether a message is new, and it outlives the sender's connection, so a message that is sent
+ * again after a reconnect is recognised by its number and never handed to a handler twice in one epoch.
+ *
+ *      acknowledged           accepted
+ *   forgotten |  answer kept, or to come |  new
+ *
+ * The distance between the two is at most the window; the ring grows up to it. Answers are kept up to a number of bytes: one
+ * that would go beyond it is still sent when it is given, but if its sender asks again it gets a failure that says so.
+ */
+
+#define FIRST_CAPACITY 16
+
+static IpcInboxSlot *
+slot_of (const IpcInbox *self, guint64 sequence)
+{
+  return &self->slots[sequence & (self->capacity - 1)];
+}
+
+void
+ipc_inbox_init (IpcInbox *self, guint window, gsize bytes_kept_max, GBytes *lost_payload)
+{
+  *self = (IpcInbox) { .window = window, .bytes_kept_max = bytes_kept_max, .lost_payload = g_bytes_ref (lost_payload) };
+}
+
+static void
+forget (IpcInbox *self, guint64 sequence)
+{
+  IpcInboxSlot *slot = slot_of (self, sequence);
+
+  if (slot->answer.payload != NULL) {
+    self->bytes_kept -= g_bytes_get_size (slot->answer.payload);
+    g_clear_pointer (&slot->answer.payload, g_bytes_unref);
+  } else if (slot->accepted) {
+    self->n_unanswered--;
+  }
+  slot->accepted = FALSE;
+}
+
+static void
+forget_up_to (IpcInbox *self, guint64 sequence)
+{
+  for (guint64 s = self->acknowledged + 1; s <= MIN (sequence, self->accepted); s++)
+    forget (self, s);
+
+  self->acknowledged = sequence;
+}
+
+void
+ipc_inbox_clear (IpcInbox *self)
+{
+  forget_up_to (self, self->accepted);
+  g_clear_pointer (&self->slots, g_free);
+  g_clear_pointer (&self->lost_payload, g_bytes_unref);
+  self->capacity = 0;
+}
+
+/* A new connection of the same sender: it begins with what is unanswered. */
+void
+ipc_inbox_connected (IpcInbox *self)
+{
+  self->on_connection = 0;
+}
+
+static void
+grow (IpcInbox *self, guint64 span)
+{
+  IpcInbox old = *self;
+
+  while (self->capacity < span)
+    self->capacity = self->capacity == 0 ? FIRST_CAPACITY : self->capacity * 2;
+
+  self->slots = g_new0 (IpcInboxSlot, self->capacity);
+  for (guint64 s = old.acknowledged + 1; s <= old.accepted; s++)
+    *slot_of (self, s) = *slot_of (&old, s);
+
+  g_free (old.slots);
+}
+
+/**
+ * ipc_inbox_acknowledge:
+ * @acknowledged: what the sender says it needs no answer for any more
+ *
+ * Returns: (nullable): %NULL, or how the sender broke the protocol
+ */
+const char *
+ipc_inbox_acknowledge (IpcInbox *self, guint64 acknowledged)
+{
+  if (acknowledged < self->acknowledged)
+    return "the acknowledgement went back";
+  if (acknowledged > self->acknowledged)
+    forget_up_to (self, acknowledged);
+
+  return NULL;
+}
+
+/**
+ * ipc_inbox_receive:
+ * @answer: (out): the answer to send again, for %IPC_INBOX_REPEAT_ANSWERED; owned by the inbox
+ * @violation: (out): for %IPC_INBOX_VIOLATION
+ *
+ * A new message counts as accepted from now on.
+ *
+ * Returns: what to do with the message
+ */
+IpcInboxVerdict
+ipc_inbox_receive (IpcInbox *self, guint64 sequence, guint64 acknowledged, IpcAnswer *answer, const char **violation)
+{
+  IpcInboxSlot *slot;
+
+  *violation = NULL;
+  if (sequence <= self->on_connection)
+    *violation = "the sequence number does not increase";
+  else if (acknowledged >= sequence)
+    *violation = "the message acknowledges itself";
+  else if (sequence - acknowledged > self->window)
+    *violation = "the message is outside the window";
+  else
+    *violation = ipc_inbox_acknowledge (self, acknowledged);
+  if (*violation != NULL)
+    return IPC_INBOX_VIOLATION;
+
+  self->on_connection = sequence;
+
+  if (sequence > self->accepted) {
+    if (sequence - self->acknowledged > self->capacity)
+      grow (self, sequence - self->acknowledged);
+    self->accepted = sequence;
+    self->n_unanswered++;
+    slot_of (self, sequence)->accepted = TRUE;
+    return IPC_INBOX_NEW;
+  }
+
+  slot = slot_of (self, sequence);
+  if (!slot->accepted) {
+    *violation = "the sequence number was passed over before";
+    return IPC_INBOX_VIOLATION;
+  }
+  if (slot->answer.payload == NULL)
+    return IPC_INBOX_REPEAT;
+
+  *answer = slot->answer;
+  return IPC_INBOX_REPEAT_ANSWERED;
+}
+
+/**
+ * ipc_inbox_answer:
+ * @type: response or failure
+ * @payload: the answer
+ *
+ * Returns: whether the sender still wants the answer
+ */
+gboolean
+ipc_inbox_answer (IpcInbox *self, guint64 sequence, guint8 type, GBytes *payload)
+{
+  IpcInboxSlot *slot;
+
+  if (sequence <= self->acknowledged || sequence > self->accepted)
+    return FALSE;
+
+  slot = slot_of (self, sequence);
+  g_assert (slot->accepted && slot->answer.payload == NULL);
+
+  if (self->bytes_kept + g_bytes_get_size (payload) > self->bytes_kept_max) {
+    payload = self->lost_payload;
+    type = IPC_FRAME_FAILURE;
+  }
+  slot->answer = (IpcAnswer) { g_bytes_ref (payload), type };
+  self->bytes_kept += g_bytes_get_size (payload);
+  self->n_unanswered--;
+
+  return TRUE;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-link.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc-error.h"
+#include "ipc-peer-private.h"
+
+/*
+ * The connection to whoever is master: found, kept, replaced.
+ *
+ *                    socket published, or time to look again
+ *      searching  ------------------------------------------->  attempt (HELLO sent)
+ *          ^                                                        |
+ *          |  end of stream                                         |  WELCOME, epoch not older than any seen
+ *          +-----------------------------  up  <--------------------+
+ *
+ * There may be an attempt while the link is up: a new socket has been published, and its master may be newer. Then the old
+ * connection is read to its end and left. So the state is nothing but which of the two connections there are.
+ *
+ * A new master is found by the directory's events. A slow timer stands behind them; it runs only while there is no master.
+ * Who has nothing to send waits a moment before connecting, so that those who have something go first.
+ */
+
+/* Events can be lost (overflow, a directory that was deleted and made again): look again by ourselves. */
+#define LOOK_MIN_MS 1000
+#define LOOK_MAX_MS 2000
+/* The backlog is full, the master was about to die, or it asked us to come again: soon, but not all in step, and each
+ * time in a row after twice as long. */
+#define RETRY_MIN_MS 2
+#define RETRY_MAX_MS 20
+/* Nothing to send: let the others go first. Long enough for a few hundred of them, too short to notice. */
+#define IDLE_MAX_MS 20
+
+struct _IpcLink {
+  IpcPoller *poller; /* (unowned) */
+  IpcGroupDir *dir;  /* (unowned) */
+  IpcLinkConfig config;
+  const IpcLinkEvents *events;
+  gpointer user_data;
+
+  gboolean running;
+  IpcConnection *attempt; /* (owned) (nullable) HELLO sent, no WELCOME yet */
+  IpcTimer handshake;     /* of the attempt */
+  IpcConnection *current; /* (owned) (nullable) up */
+  IpcPeer *master;        /* (owned) (nullable) while up */
+  IpcTimer look;
+  gboolean idle_wait; /* the timer runs only to let others go first */
+  guint n_retries;    /* since the link was last up, or a socket published */
+  guint64 newest_epoch;
+};
+
+static void connect_now (IpcLink *self);
+
+static void
+look_cb (gpointer user_data)
+{
+  IpcLink *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (!ipc_group_dir_is_current (self->dir) && !ipc_group_dir_reopen (self->dir, &error))
+    self->events->failed (error, self->user_data);
+
+  connect_now (self);
+}
+
+static void
+look_after (IpcLink *self, int min_ms, int max_ms)
+{
+  self->idle_wait = FALSE;
+  ipc_poller_start_timer (self->poller, &self->look, g_random_int_range (min_ms, max_ms) * G_TIME_SPAN_MILLISECOND,
+                          look_cb, self);
+}
+
+static void
+look_later (IpcLink *self)
+{
+  if (self->current == NULL)
+    look_after (self, LOOK_MIN_MS, LOOK_MAX_MS);
+}
+
+static void
+retry_soon (IpcLink *self)
+{
+  int factor = 1 << MIN (self->n_retries++, 10);
+
+  look_after (self, MIN (RETRY_MIN_MS * factor, LOOK_MIN_MS), MIN (RETRY_MAX_MS * factor, LOOK_MAX_MS));
+}
+
+static void
+connect_soon (IpcLink *self)
+{
+  if (self->events->is_urgent (self->user_data)) {
+    connect_now (self);
+  } else {
+    look_after (self, 0, IDLE_MAX_MS);
+    self->idle_wait = TRUE;
+  }
+}
+
+static void
+drop_attempt (IpcLink *self)
+{
+  ipc_poller_stop_timer (self->poller, &self->handshake);
+  g_clear_pointer (&self->attempt, ipc_connection_free);
+}
+
+/* The connection is over, and everything that came on it has been given out. */
+static void
+drop_current (IpcLink *self)
+{
+  g_clear_pointer (&self->current, ipc_connection_free);
+  g_clear_pointer (&self->master, ipc_peer_unref);
+  self->events->down (self->user_data);
+}
+
+static void
+report_refusal (IpcLink *self, const IpcFrame *frame)
+{
+  g_autofree char *text = g_utf8_make_valid ((const char *) frame->payload, frame->header.length);
+  g_autoptr (GError) error = g_error_new (IPC_ERROR, IPC_ERROR_REFUSED, "the master refused this node: %s", text);
+
+  self->events->failed (error, self->user_data);
+}
+
+static void
+report_violation (IpcLink *self, const char *violation)
+{
+  g_autoptr (GError) error = g_error_new (IPC_ERROR, IPC_ERROR_PROTOCOL, "the master broke the protocol: %s", violation);
+
+  g_info ("%s", error->message);
+  self->events->failed (error, self->user_data);
+}
+
+/* What to do after an attempt was refused depends on why. */
+static void
+attempt_refused (IpcLink *self, const IpcFrame *frame)
+{
+  drop_attempt (self);
+
+  switch ((IpcRefusal) frame->header.number) {
+  case IPC_REFUSAL_BUSY:
+    if (self->current != NULL)
+      break; /* the master we have has merely published itself again */
+    G_GNUC_FALLTHROUGH;
+  case IPC_REFUSAL_TOO_MANY:
+  case IPC_REFUSAL_TIMEOUT:
+    retry_soon (self);
+    break;
+  case IPC_REFUSAL_STALE:
+  case IPC_REFUSAL_CLOSING:
+    look_later (self);
+    break;
+  case IPC_REFUSAL_PROTOCOL:
+  case IPC_REFUSAL_VERSION:
+  case IPC_REFUSAL_NOT_ALLOWED:
+  default: /* a code of a newer version */
+    look_later (self);
+    report_refusal (self, frame);
+    break;
+  }
+}
+
+static void
+end_attempt (IpcLink *self, const char *violation)
+{
+  ipc_connection_refuse (self->attempt, IPC_REFUSAL_PROTOCOL, violation);
+  drop_attempt (self);
+  look_later (self);
+  report_violation (self, violation);
+}
+
+/* Reads what is left on the old connection, then leaves it for good. */
+static void
+leave_current (IpcLink *self)
+{
+  if (self->current != NULL && ipc_connection_drain (self->current) && self->current != NULL)
+    drop_current (self);
+}
+
+static void
+attempt_welcomed (IpcLink *self, const IpcFrame *frame)
+{
+  IpcConnection *connection = self->attempt;
+  IpcWelcome welcome;
+  const char *violation = ipc_wire_get_welcome (frame->payload, frame->header.length, &welcome);
+  guint64 epoch = frame->header.number;
+
+  if (violation != NULL) {
+    end_attempt (self, violation);
+    return;
+  }
+  if (epoch < self->newest_epoch || (self->current != NULL && epoch == self->newest_epoch)) {
+    g_debug ("link: a master of epoch %" G_GUINT64_FORMAT " welcomes us, but we have seen %" G_GUINT64_FORMAT, epoch,
+             self->newest_epoch);
+    drop_attempt (self);
+    look_later (self);
+    return;
+  }
+
+  leave_current (self);
+  ipc_poller_stop_timer (self->poller, &self->handshake);
+  ipc_poller_stop_timer (self->poller, &self->look);
+  self->attempt = NULL;
+  self->n_retries = 0;
+  self->current = connection;
+  self->newest_epoch = epoch;
+  self->master = ipc_peer_new (welcome.node_id, ipc_connection_get_credentials (connection), epoch);
+  self->events->up (&welcome, self->user_data);
+}
+
+static void
+pong (IpcConnection *connection, const IpcFrame *ping)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_PONG, .sequence = ping->header.sequence };
+
+  ipc_connection_queue (connection, &header, NULL);
+}
+
+static void
+current_ended (IpcLink *self, const char *violation)
+{
+  drop_current (self);
+  if (violation != NULL) {
+    look_later (self);
+    report_violation (self, violation);
+  } else if (self->attempt == NULL) {
+    connect_soon (self);
+  }
+}
+
+static void
+current_frame (IpcLink *self, const IpcFrame *frame)
+{
+  const char *violation = NULL;
+
+  if (frame->header.type == IPC_FRAME_PING) {
+    pong (self->current, frame);
+  } else if (frame->header.type == IPC_FRAME_REFUSED) {
+    drop_current (self);
+    look_later (self);
+    report_refusal (self, frame);
+  } else if (frame->header.type != IPC_FRAME_PONG) {
+    violation = self->events->frame (frame, self->user_data);
+  }
+
+  if (violation != NULL) {
+    ipc_connection_refuse (self->current, IPC_REFUSAL_PROTOCOL, violation);
+    current_ended (self, violation);
+  }
+}
+
+static void
+connection_frame (IpcConnection *connection, const IpcFrame *frame, gpointer user_data)
+{
+  IpcLink *self = user_data;
+
+  if (connection == self->current)
+    current_frame (self, frame);
+  else if (frame->header.type == IPC_FRAME_WELCOME)
+    attempt_welcomed (self, frame);
+  else
+    attempt_refused (self, frame); /* the only other frame that a master may send now */
+}
+
+static void
+connection_ended (IpcConnection *connection, const char *violation, gpointer user_data)
+{
+  IpcLink *self = user_data;
+
+  if (connection == self->current) {
+    current_ended (self, violation);
+    return;
+  }
+
+  drop_attempt (self);
+  if (violation != NULL) {
+    look_later (self);
+    report_violation (self, violation);
+  } else {
+    retry_soon (self); /* it died as we came */
+  }
+}
+
+static void
+connection_drained (IpcConnection *connection, gpointer user_data)
+{
+  IpcLink *self = user_data;
+
+  if (connection == self->current)
+    self->events->drained (self->user_data);
+}
+
+static const IpcConnectionEvents connection_events = {
+  .frame = connection_frame,
+  .drained = connection_drained,
+  .ended = connection_ended,
+};
+
+static void
+handshake_timeout_cb (gpointer user_data)
+{
+  IpcLink *self = user_data;
+
+  g_debug ("link: no WELCOME within %u ms", self->config.handshake_timeout_ms);
+  drop_attempt (self);
+  look_later (self);
+}
+
+static gboolean
+is_other_user (IpcLink *self)
+{
+  uid_t uid = ipc_connection_get_credentials (self->attempt)->uid;
+  g_autoptr (GError) error = NULL;
+
+  if (uid == geteuid () || self->config.allow_other_users)
+    return FALSE;
+
+  g_set_error (&error, IPC_ERROR, IPC_ERROR_REFUSED, "the socket belongs to a process of user %u, which is not allowed",
+               (guint) uid);
+  self->events->failed (error, self->user_data);
+  return TRUE;
+}
+
+static void
+say_hello (IpcLink *self)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_HELLO, .length = IPC_WIRE_HELLO_SIZE };
+  IpcHello hello = self->config.hello;
+  guint8 payload[IPC_WIRE_HELLO_SIZE];
+
+  hello.newest_epoch = self->newest_epoch;
+  ipc_wire_put_hello (payload, &hello);
+  ipc_connection_queue (self->attempt, &header, payload);
+  ipc_connection_flush (self->attempt); /* at once: somebody may be waiting for the answer to a message */
+  ipc_poller_start_timer (self->poller, &self->handshake,
+                          self->config.handshake_timeout_ms * (gint64) G_TIME_SPAN_MILLISECOND, handshake_timeout_cb, self);
+}
+
+/* Tries the socket that is published now; an attempt that is under way is given up for it. */
+static void
+connect_now (IpcLink *self)
+{
+  g_autofree char *path = ipc_group_dir_reach (self->dir, "socket");
+
+  drop_attempt (self);
+  ipc_poller_stop_timer (self->poller, &self->look);
+
+  self->attempt = ipc_connection_open (self->poller, path, self->config.hello.max_message_size, &connection_events, self);
+  if (self->attempt == NULL) {
+    if (errno == EAGAIN)
+      retry_soon (self);
+    else
+      look_later (self); /* nobody listens; or we have no descriptor left */
+  } else if (is_other_user (self)) {
+    drop_attempt (self);
+    look_later (self);
+  } else {
+    say_hello (self);
+  }
+}
+
+IpcLink *
+ipc_link_new (IpcPoller *poller, IpcGroupDir *dir, const IpcLinkConfig *config, const IpcLinkEvents *events,
+              gpointer user_data)
+{
+  IpcLink *self = g_new0 (IpcLink, 1);
+
+  self->poller = poller;
+  self->dir = dir;
+  self->config = *config;
+  self->events = events;
+  self->user_data = user_data;
+
+  return self;
+}
+
+/* To be stopped before. */
+void
+ipc_link_free (IpcLink *self)
+{
+  g_assert (!self->running);
+
+  g_free (self);
+}
+
+void
+ipc_link_start (IpcLink *self)
+{
+  self->running = TRUE;
+  connect_now (self);
+}
+
+/* Says goodbye, as far as that can be done without waiting. */
+void
+ipc_link_stop (IpcLink *self)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_GOODBYE };
+
+  self->running = FALSE;
+  ipc_poller_stop_timer (self->poller, &self->look);
+  drop_attempt (self);
+  if (self->current != NULL) {
+    ipc_connection_queue (self->current, &header, NULL);
+    ipc_connection_flush (self->current);
+    drop_current (self);
+  }
+}
+
+/* Another socket may have been published. */
+void
+ipc_link_look (IpcLink *self)
+{
+  self->n_retries = 0;
+  if (self->running)
+    connect_soon (self);
+}
+
+/* Something is to be sent, and there is no master: do not wait for politeness. */
+void
+ipc_link_hurry (IpcLink *self)
+{
+  if (self->running && self->look.running && self->idle_wait)
+    connect_now (self);
+}
+
+/* The present master, or NULL. */
+IpcPeer *
+ipc_link_get_master (IpcLink *self)
+{
+  return self->master;
+}
+
+IpcConnection *
+ipc_link_get_connection (IpcLink *self)
+{
+  return self->current;
+}
+
+guint64
+ipc_link_get_newest_epoch (IpcLink *self)
+{
+  return self->newest_epoch;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ipc-fork-guard.h"
+
+/*
+ * The master's listening socket. It is bound to a temporary name and listens before it is renamed to `socket`, so whoever
+ * finds that name can connect. The name is compared by inode: somebody stale may rename his socket over ours.
+ *
+ * When the process has no descriptor left, accept() fails though the connection stays in the queue, and level-triggered
+ * polling would report it for ever. A descriptor kept in reserve takes such a connection out and drops it; the client
+ * sees the end and tries again later.
+ */
+
+/* A whole group may reconnect in the same moment; the kernel cuts this to net.core.somaxconn (4096). */
+#define BACKLOG 4096
+/* Accepted in one go; the rest in the next turn, so that a flood does not starve those who are already in. */
+#define ACCEPTS_PER_TURN 64
+/* Without a descriptor, or without memory, wait this long before the next try. */
+#define BACK_OFF_US (100 * G_TIME_SPAN_MILLISECOND)
+
+struct _IpcListener {
+  IpcGroupDir *dir; /* (unowned) */
+  char *temp_name;  /* (owned) */
+  int fd;           /* (owned) */
+  gboolean renamed;
+  dev_t device; /* of the name in the file system */
+  ino_t inode;
+
+  IpcPoller *poller; /* (unowned) (nullable) */
+  IpcWatch watch;
+  IpcTimer back_off;
+  gboolean paused;
+  int reserve_fd; /* (owned) -1 if there is none */
+  IpcListenerFunc func;
+  gpointer user_data;
+};
+
+static int
+open_reserve (void)
+{
+  return open ("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static gboolean
+bind_and_listen (IpcListener *self, GError **error)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  g_autofree char *path = ipc_group_dir_reach (self->dir, self->temp_name);
+  struct stat st;
+
+  g_assert (strlen (path) < sizeof address.sun_path);
+  strcpy (address.sun_path, path);
+
+  self->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (self->fd != -1)
+    ipc_fork_guard_add (self->fd);
+  unlinkat (ipc_group_dir_get_fd (self->dir), self->temp_name, 0);
+
+  /* The mode of the descriptor becomes the mode of the name; the directory is 0700 besides. */
+  if (self->fd == -1 || fchmod (self->fd, 0600) == -1
+      || bind (self->fd, (struct sockaddr *) &address, sizeof address) == -1 || listen (self->fd, BACKLOG) == -1
+      || !ipc_group_dir_stat (self->dir, self->temp_name, &st)) {
+    ipc_group_dir_set_error (self->dir, self->temp_name, "cannot listen", errno, error);
+    return FALSE;
+  }
+
+  self->device = st.st_dev;
+  self->inode = st.st_ino;
+
+  return TRUE;
+}
+
+/**
+ * ipc_listener_new:
+ * @node_id: makes the temporary name unique
+ *
+ * Returns: (transfer full) (nullable): a socket that listens and that nobody can find yet, or %NULL with @error set
+ */
+IpcListener *
+ipc_listener_new (IpcGroupDir *dir, const char *node_id, GError **error)
+{
+  IpcListener *self = g_new0 (IpcListener, 1);
+
+  self->dir = dir;
+  self->temp_name = g_strdup_printf (".socket-%s", node_id);
+  self->watch.fd = -1;
+  self->fd = -1;
+  self->reserve_fd = -1;
+
+  if (!bind_and_listen (self, error))
+    g_clear_pointer (&self, ipc_listener_free);
+
+  return self;
+}
+
+/* The published name stays: removing it could hit a successor's. */
+void
+ipc_listener_free (IpcListener *self)
+{
+  if (self->poller != NULL) {
+    ipc_poller_unwatch (self->poller, &self->watch);
+    ipc_poller_stop_timer (self->poller, &self->back_off);
+  }
+  if (self->fd != -1) {
+    if (!self->renamed)
+      unlinkat (ipc_group_dir_get_fd (self->dir), self->temp_name, 0);
+    ipc_fork_guard_close (self->fd);
+  }
+  if (self->reserve_fd != -1)
+    close (self->reserve_fd);
+  g_free (self->temp_name);
+  g_free (self);
+}
+
+/* Puts the socket where clients look for it. */
+gboolean
+ipc_listener_publish (IpcListener *self, GError **error)
+{
+  int dir_fd = ipc_group_dir_get_fd (self->dir);
+
+  if (renameat (dir_fd, self->temp_name, dir_fd, "socket") == -1) {
+    ipc_group_dir_set_error (self->dir, "socket", "cannot be put in place", errno, error);
+    return FALSE;
+  }
+
+  self->renamed = TRUE;
+  return TRUE;
+}
+
+/* Whether clients still find this socket. */
+gboolean
+ipc_listener_is_published (IpcListener *self)
+{
+  struct stat st;
+
+  return ipc_group_dir_stat (self->dir, "socket", &st) && st.st_dev == self->device && st.st_ino == self->inode;
+}
+
+static void
+update_watch (IpcListener *self)
+{
+  ipc_poller_change (self->poller, &self->watch, self->paused || self->back_off.running ? 0 : EPOLLIN);
+}
+
+static void
+back_off_cb (gpointer user_data)
+{
+  update_watch (user_data);
+}
+
+/* accept() found no descriptor: take the connection out of the queue all the same, and drop it. */
+static void
+shed (IpcListener *self)
+{
+  if (self->reserve_fd != -1) {
+    int fd;
+
+    close (self->reserve_fd);
+    fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd != -1)
+      close (fd);
+    self->reserve_fd = open_reserve ();
+  }
+
+  g_debug ("listener: no descriptor left; accepting again in %d ms", (int) (BACK_OFF_US / 1000));
+  ipc_poller_start_timer (self->poller, &self->back_off, BACK_OFF_US, back_off_cb, self);
+  update_watch (self);
+}
+
+static void
+listener_cb (guint32 events, gpointer user_data)
+{
+  IpcListener *self = user_data;
+
+  for (int i = 0; i < ACCEPTS_PER_TURN && !self->paused; i++) {
+    int fd = accept4 (self->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd != -1) {
+      self->func (fd, self->user_data);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      shed (self);
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
+  }
+}
+
+/**
+ * ipc_listener_start:
+ * @func: called in the poller's turns with each connection
+ *
+ * Returns: %FALSE with errno set if the kernel has no room for the watch
+ */
+gboolean
+ipc_listener_start (IpcListener *self, IpcPoller *poller, IpcListenerFunc func, gpointer user_data)
+{
+  self->func = func;
+  self->user_data = user_data;
+  self->reserve_fd = open_reserve ();
+  if (!ipc_poller_watch (poller, &self->watch, self->fd, EPOLLIN, listener_cb, self))
+    return FALSE;
+
+  self->poller = poller;
+  return TRUE;
+}
+
+/* A paused listener lets connections wait in the kernel's queue. */
+void
+ipc_listener_set_paused (IpcListener *self, gboolean paused)
+{
+  self->paused = paused;
+  update_watch (self);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc-connection.h"
+#include "ipc-peer-private.h"
+#include "ipc-sender.h"
+
+/*
+ * The side that serves, in one epoch: made when the epoch is claimed, freed when it is over, and every connection with it.
+ *
+ * A Guest is a connection: first without a name, until its HELLO has been judged; then it belongs to an IpcSender, which
+ * lives on when the connection ends, until the epoch is over or the sender says goodbye. Guests without a name are few, and not for
+ * long.
+ *
+ * Before each message: one load says whether we are still master. If not, everything of the epoch is closed, unread input with it.
+ *
+ * Hand-over: stop reading; let handlers answer what was accepted; say GOODBYE with the newest number accepted, so that the
+ * sender knows what was never begun; write everything; end the epoch.
+ */
+
+/* Connections that have not finished the handshake. A whole group arrives at once; a flood of silent ones is left in the
+ * kernel's queue, and one process gets no more than its share. */
+#define UNNAMED_MAX 512
+#define UNNAMED_PER_PROCESS_MAX 64
+/* Senders that went without saying goodbye are looked through when there are this many, and each time they have doubled. */
+#define GONE_MIN 64
+/* How long a master that hands over waits for its handlers, and then for its clients to read. */
+#define RESIGN_TIMEOUT_MS 5000
+#define FLUSH_TIMEOUT_MS 1000
+
+/* Who a sender is: the id alone could be claimed by another process first. */
+typedef struct {
+  guint8 node_id[IPC_NODE_ID_SIZE];
+  pid_t pid;
+  uid_t uid;
+} SenderKey;
+
+typedef struct {
+  IpcMaster *master;         /* (unowned) */
+  IpcConnection *connection; /* (owned) */
+  IpcSender *sender;         /* (unowned) (nullable) once it has a name */
+  SenderKey key;             /* then */
+  IpcTimer handshake;
+  GList link;
+} Guest;
+
+struct _IpcMaster {
+  IpcPoller *poller;     /* (unowned) */
+  GMainContext *context; /* (unowned) */
+  guint64 epoch;
+  IpcMasterConfig config;
+  const IpcMasterEvents *events;
+  gpointer user_data;
+
+  GQueue unnamed;      /* (owned) of Guest */
+  GQueue named;        /* (owned) of Guest */
+  GHashTable *senders; /* (owned) SenderKey -> IpcSender */
+  guint gone_limit;
+
+  gboolean resigning;
+  gboolean said_goodbye;
+  IpcTimer resign;
+};
+
+static guint
+sender_key_hash (gconstpointer key)
+{
+  guint hash;
+
+  memcpy (&hash, ((const SenderKey *) key)->node_id, sizeof hash); /* random already */
+  return hash;
+}
+
+static gboolean
+sender_key_equal (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, sizeof (SenderKey)) == 0;
+}
+
+static void
+sender_key_init (SenderKey *key, const guint8 node_id[IPC_NODE_ID_SIZE], const struct ucred *credentials)
+{
+  memset (key, 0, sizeof *key); /* padding too: keys are compared as bytes */
+  memcpy (key->node_id, node_id, IPC_NODE_ID_SIZE);
+  key->pid = credentials->pid;
+  key->uid = credentials->uid;
+}
+
+static void
+update_accepting (IpcMaster *self)
+{
+  self->events->set_accepting (!self->resigning && self->unnamed.length < UNNAMED_MAX, self->user_data);
+}
+
+static void
+guest_free (Guest *guest)
+{
+  IpcMaster *self = guest->master;
+
+  ipc_poller_stop_timer (self->poller, &guest->handshake);
+  g_queue_unlink (guest->sender != NULL ? &self->named : &self->unnamed, &guest->link);
+  if (guest->sender != NULL)
+    ipc_sender_disconnect (guest->sender);
+  ipc_connection_free (guest->connection);
+  g_free (guest);
+}
+
+static void
+refuse (Guest *guest, IpcRefusal code, const char *text)
+{
+  IpcMaster *self = guest->master;
+  const struct ucred *credentials = ipc_connection_get_credentials (guest->connection);
+
+  g_info ("master of epoch %" G_GUINT64_FORMAT " refuses process %d of user %u: %s", self->epoch, (int) credentials->pid,
+          (guint) credentials->uid, text);
+  ipc_connection_refuse (guest->connection, code, text);
+  guest_free (guest);
+  update_accepting (self);
+}
+
+static gboolean
+is_gone_for_good (gpointer key, gpointer value, gpointer user_data)
+{
+  const SenderKey *sender_key = key;
+
+  return ipc_sender_get_connection (value) == NULL && sender_key->pid != 0 && kill (sender_key->pid, 0) == -1
+         && errno == ESRCH;
+}
+
+/* Forgets senders whose process has ended. The look through all of them is paid for by as many arrivals. */
+static void
+forget_gone (IpcMaster *self)
+{
+  if (g_hash_table_size (self->senders) - self->named.length < self->gone_limit)
+    return;
+
+  g_hash_table_foreach_remove (self->senders, is_gone_for_good, NULL);
+  self->gone_limit = MAX (GONE_MIN, 2 * (g_hash_table_size (self->senders) - self->named.length));
+}
+
+static void continue_resigning (IpcMaster *self);
+
+static void
+say_goodbye_to (gpointer data, gpointer user_data)
+{
+  Guest *guest = data;
+  IpcFrameHeader header = { .type = IPC_FRAME_GOODBYE, .sequence = ipc_sender_get_accepted (guest->sender) };
+
+  ipc_connection_queue (guest->connection, &header, NULL);
+  ipc_connection_flush (guest->connection);
+}
+
+/* Whether nothing is left to wait for in this stage of the hand-over. */
+static gboolean
+stage_is_over (IpcMaster *self)
+{
+  for (GList *l = self->named.head; l != NULL; l = l->next) {
+    Guest *guest = l->data;
+
+    if (self->said_goodbye ? ipc_connection_get_queued (guest->connection) > 0
+                           : ipc_sender_get_n_unanswered (guest->sender) > 0)
+      return FALSE;
+  }
+
+  return TRUE;
+}
+
+static void
+stage_over_cb (gpointer user_data)
+{
+  IpcMaster *self = user_data;
+
+  if (self->said_goodbye) {
+    self->events->resigned (self->user_data);
+    return;
+  }
+
+  self->said_goodbye = TRUE;
+  ipc_poller_start_timer (self->poller, &self->resign, FLUSH_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND, stage_over_cb, self);
+  g_queue_foreach (&self->named, say_goodbye_to, NULL);
+  continue_resigning (self);
+}
+
+static void
+continue_resigning (IpcMaster *self)
+{
+  /* Not at once: this may be called within a handler that has just answered. */
+  if (self->resigning && stage_is_over (self))
+    ipc_poller_start_timer (self->poller, &self->resign, 0, stage_over_cb, self);
+}
+
+static void
+answered_cb (gpointer user_data)
+{
+  continue_resigning (user_data);
+}
+
+static void
+welcome (Guest *guest, guint32 response_size_max)
+{
+  IpcMaster *self = guest->master;
+  IpcFrameHeader header = { .type = IPC_FRAME_WELCOME, .length = IPC_WIRE_WELCOME_SIZE, .number = self->epoch };
+  IpcWelcome answer = { IPC_WIRE_VERSION, IPC_WINDOW_MESSAGES, IPC_WINDOW_BYTES, self->config.max_message_size, { 0 } };
+  IpcSender *sender = g_hash_table_lookup (self->senders, &guest->key);
+  guint8 payload[IPC_WIRE_WELCOME_SIZE];
+
+  if (sender == NULL) {
+    g_autoptr (IpcPeer) peer = ipc_peer_new (guest->key.node_id, ipc_connection_get_credentials (guest->connection),
+                                             self->epoch);
+
+    forget_gone (self);
+    sender = ipc_sender_new (self->context, peer, MIN (response_size_max, self->config.max_message_size), answered_cb,
+                             self);
+    g_hash_table_insert (self->senders, g_memdup2 (&guest->key, sizeof guest->key), sender);
+  }
+
+  ipc_poller_stop_timer (self->poller, &guest->handshake);
+  g_queue_unlink (&self->unnamed, &guest->link);
+  g_queue_push_tail_link (&self->named, &guest->link);
+  guest->sender = sender;
+  ipc_sender_connect (sender, guest->connection);
+
+  memcpy (answer.node_id, self->config.node_id, IPC_NODE_ID_SIZE);
+  ipc_wire_put_welcome (payload, &answer);
+  ipc_connection_queue (guest->connection, &header, payload);
+  update_accepting (self);
+}
+
+static Guest *
+find_guest (IpcMaster *self, IpcSender *sender)
+{
+  for (GList *l = self->named.head; l != NULL; l = l->next) {
+    Guest *guest = l->data;
+
+    if (guest->sender == sender)
+      return guest;
+  }
+
+  return NULL;
+}
+
+/* Whether the sender has another connection that is alive. One that its end has merely not been read of is closed here. */
+static gboolean
+is_busy (IpcMaster *self, const SenderKey *key)
+{
+  IpcSender *sender = g_hash_table_lookup (self->senders, key);
+
+  if (sender == NULL || ipc_sender_get_connection (sender) == NULL)
+    return FALSE;
+  if (!ipc_connection_has_hung_up (ipc_sender_get_connection (sender)))
+    return TRUE;
+
+  guest_free (find_guest (self, sender));
+  return FALSE;
+}
+
+static void
+hello_received (Guest *guest, const IpcFrame *frame)
+{
+  IpcMaster *self = guest->master;
+  const struct ucred *credentials = ipc_connection_get_credentials (guest->connection);
+  IpcAdmission admission = { geteuid (), self->config.allow_other_users, self->epoch };
+  IpcHello hello;
+  IpcRefusal code = IPC_REFUSAL_PROTOCOL;
+  const char *text = ipc_wire_get_hello (frame->payload, frame->header.length, &hello);
+
+  if (text == NULL)
+    code = ipc_handshake_judge (&hello, credentials->uid, &admission, &text);
+  if (code == IPC_REFUSAL_STALE && !self->events->is_master (self->user_data)) {
+    self->events->replaced (self->user_data);
+    return;
+  }
+  if (code != 0) {
+    refuse (guest, code, text);
+    return;
+  }
+
+  sender_key_init (&guest->key, hello.node_id, credentials);
+  if (is_busy (self, &guest->key))
+    refuse (guest, IPC_REFUSAL_BUSY, "this node has a connection already");
+  else
+    welcome (guest, hello.max_message_size);
+}
+
+static void
+message_received (Guest *guest, const IpcFrame *frame)
+{
+  IpcMaster *self = guest->master;
+  IpcMessage *message;
+  const char *violation;
+
+  if (!self->events->is_master (self->user_data)) {
+    self->events->replaced (self->user_data);
+    return;
+  }
+
+  violation = ipc_sender_receive (guest->sender, frame, &message);
+  if (violation != NULL) {
+    refuse (guest, IPC_REFUSAL_PROTOCOL, violation);
+  } else if (message != NULL) {
+    self->events->handle (message, self->user_data); /* guest and master may be gone after this */
+    ipc_message_unref (message);
+  }
+}
+
+static void
+goodbye_received (Guest *guest)
+{
+  IpcMaster *self = guest->master;
+  SenderKey key = guest->key;
+
+  guest_free (guest);
+  g_hash_table_remove (self->senders, &key);
+  continue_resigning (self);
+}
+
+static void
+pong (IpcConnection *connection, const IpcFrame *ping)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_PONG, .sequence = ping->header.sequence };
+
+  ipc_connection_queue (connection, &header, NULL);
+}
+
+static void
+guest_frame (IpcConnection *connection, const IpcFrame *frame, gpointer user_data)
+{
+  Guest *guest = user_data;
+  const char *violation = NULL;
+
+  switch ((IpcFrameType) frame->header.type) {
+  case IPC_FRAME_HELLO:
+    hello_received (guest, frame);
+    break;
+  case IPC_FRAME_MESSAGE:
+    message_received (guest, frame);
+    break;
+  case IPC_FRAME_ACK:
+    violation = ipc_sender_acknowledge (guest->sender, frame->header.number);
+    break;
+  case IPC_FRAME_PING:
+    pong (connection, frame);
+    break;
+  case IPC_FRAME_PONG:
+    break;
+  case IPC_FRAME_GOODBYE:
+    goodbye_received (guest);
+    break;
+  case IPC_FRAME_REFUSED:
+    guest_free (guest);
+    break;
+  case IPC_FRAME_WELCOME:
+  case IPC_FRAME_RESPONSE:
+  case IPC_FRAME_FAILURE:
+  default:
+    g_assert_not_reached (); /* the frame reader lets none of these through from a client */
+  }
+
+  if (violation != NULL)
+    refuse (guest, IPC_REFUSAL_PROTOCOL, violation);
+}
+
+static void
+guest_ended (IpcConnection *connection, const char *violation, gpointer user_data)
+{
+  Guest *guest = user_data;
+  IpcMaster *self = guest->master;
+
+  if (violation != NULL)
+    g_info ("master of epoch %" G_GUINT64_FORMAT " closes the connection of process %d: %s", self->epoch,
+            (int) ipc_connection_get_credentials (connection)->pid, violation);
+
+  guest_free (guest);
+  update_accepting (self);
+  continue_resigning (self);
+}
+
+static void
+guest_drained (IpcConnection *connection, gpointer user_data)
+{
+  Guest *guest = user_data;
+
+  if (guest->sender != NULL)
+    ipc_sender_update_flow (guest->sender);
+  continue_resigning (guest->master);
+}
+
+static const IpcConnectionEvents guest_events = {
+  .frame = guest_frame,
+  .drained = guest_drained,
+  .ended = guest_ended,
+};
+
+static void
+handshake_timeout_cb (gpointer user_data)
+{
+  refuse (user_data, IPC_REFUSAL_TIMEOUT, "the handshake was not finished in time");
+}
+
+static guint
+count_unnamed_of (IpcMaster *self, pid_t pid)
+{
+  guint n = 0;
+
+  for (GList *l = self->unnamed.head; l != NULL; l = l->next)
+    n += ipc_connection_get_credentials (((Guest *) l->data)->connection)->pid == pid;
+
+  return n;
+}
+
+/**
+ * ipc_master_accept:
+ * @fd: (transfer full): a connection that has just been made
+ */
+void
+ipc_master_accept (IpcMaster *self, int fd)
+{
+  Guest *guest = g_new0 (Guest, 1);
+
+  guest->master = self;
+  guest->link.data = guest;
+  guest->connection = ipc_connection_new (self->poller, fd, IPC_SIDE_CLIENT, self->config.max_message_size, &guest_events,
+                                          guest);
+  if (guest->connection == NULL) {
+    g_info ("master: cannot take a connection: %s", g_strerror (errno));
+    g_free (guest);
+    return;
+  }
+
+  g_queue_push_tail_link (&self->unnamed, &guest->link);
+  ipc_poller_start_timer (self->poller, &guest->handshake,
+                          self->config.handshake_timeout_ms * (gint64) G_TIME_SPAN_MILLISECOND, handshake_timeout_cb, guest);
+
+  if (self->resigning)
+    refuse (guest, IPC_REFUSAL_CLOSING, "the master is handing over");
+  else if (count_unnamed_of (self, ipc_connection_get_credentials (guest->connection)->pid) > UNNAMED_PER_PROCESS_MAX)
+    refuse (guest, IPC_REFUSAL_TOO_MANY, "too many unfinished handshakes of one process");
+  else
+    update_accepting (self);
+}
+
+/**
+ * ipc_master_new:
+ * @context: of the node
+ * @epoch: ours, from now on
+ *
+ * Returns: (transfer full): a master without connections
+ */
+IpcMaster *
+ipc_master_new (IpcPoller *poller, GMainContext *context, guint64 epoch, const IpcMasterConfig *config,
+                const IpcMasterEvents *events, gpointer user_data)
+{
+  IpcMaster *self = g_new0 (IpcMaster, 1);
+
+  self->poller = poller;
+  self->context = context;
+  self->epoch = epoch;
+  self->config = *config;
+  self->events = events;
+  self->user_data = user_data;
+  self->senders = g_hash_table_new_full (sender_key_hash, sender_key_equal, g_free, (GDestroyNotify) ipc_sender_free);
+  self->gone_limit = GONE_MIN;
+
+  return self;
+}
+
+/* The epoch is over: closes every connection. */
+void
+ipc_master_free (IpcMaster *self)
+{
+  ipc_poller_stop_timer (self->poller, &self->resign);
+  while (!g_queue_is_empty (&self->unnamed))
+    guest_free (g_queue_peek_head (&self->unnamed));
+  while (!g_queue_is_empty (&self->named))
+    guest_free (g_queue_peek_head (&self->named));
+  g_hash_table_unref (self->senders);
+  g_free (self);
+}
+
+/**
+ * ipc_master_resign:
+ *
+ * Begins to hand over; resigned() is called when it is done, after at most RESIGN_TIMEOUT_MS and FLUSH_TIMEOUT_MS.
+ */
+void
+ipc_master_resign (IpcMaster *self)
+{
+  self->resigning = TRUE;
+  update_accepting (self);
+  for (GList *l = self->named.head; l != NULL; l = l->next)
+    ipc_sender_stop_reading (((Guest *) l->data)->sender);
+  while (!g_queue_is_empty (&self->unnamed))
+    refuse (g_queue_peek_head (&self->unnamed), IPC_REFUSAL_CLOSING, "the master is handing over");
+
+  ipc_poller_start_timer (self->poller, &self->resign, RESIGN_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND, stage_over_cb, self);
+  continue_resigning (self);
+}

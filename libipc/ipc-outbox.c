@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ipc-outbox.h"
+
+/*
+ * What a client has to send and what it waits for: a ring of slots, one for each sequence number from the oldest message
+ * that needs an answer to the newest. Pure: it decides what goes out next, with which mark, and within which window.
+ *
+ *       acknowledged          next            last
+ *   done    |  sent, unanswered |  queued       |
+ *
+ * A message is QUEUED until next() gives it out, then SENT until it is answered. When the connection ends, what was SENT is
+ * QUEUED again, marked as begun, and goes out first on the next connection: order and identity never change. A message
+ * given up while SENT keeps its slot without anybody waiting, until it is answered or the connection ends: the master still
+ * works on it, so it still counts against the window.
+ */
+
+typedef enum {
+  DONE,
+  QUEUED,
+  SENT,
+} IpcOutboxState;
+
+#define FIRST_CAPACITY 64
+
+static IpcOutboxSlot *
+slot_of (const IpcOutbox *self, guint64 sequence)
+{
+  return &self->slots[sequence & (self->capacity - 1)];
+}
+
+void
+ipc_outbox_init (IpcOutbox *self)
+{
+  *self = (IpcOutbox) { .next = 1, .capacity = FIRST_CAPACITY, .slots = g_new0 (IpcOutboxSlot, FIRST_CAPACITY) };
+}
+
+void
+ipc_outbox_clear (IpcOutbox *self)
+{
+  g_clear_pointer (&self->slots, g_free);
+}
+
+static gboolean
+is_live (const IpcOutbox *self, guint64 sequence)
+{
+  return sequence > self->acknowledged && sequence <= self->last && slot_of (self, sequence)->state != DONE;
+}
+
+static void
+grow (IpcOutbox *self)
+{
+  IpcOutbox old = *self;
+
+  self->capacity *= 2;
+  self->slots = g_new0 (IpcOutboxSlot, self->capacity);
+  for (guint64 sequence = old.acknowledged + 1; sequence <= old.last; sequence++)
+    *slot_of (self, sequence) = *slot_of (&old, sequence);
+
+  g_free (old.slots);
+}
+
+gboolean
+ipc_outbox_has_room (const IpcOutbox *self)
+{
+  return self->last - self->acknowledged < IPC_OUTBOX_SPAN_MAX;
+}
+
+/* Queues a message and gives it its sequence number. */
+guint64
+ipc_outbox_push (IpcOutbox *self, gpointer message, guint32 size)
+{
+  g_assert (message != NULL);
+  g_assert (ipc_outbox_has_room (self));
+
+  if (self->last - self->acknowledged == self->capacity)
+    grow (self);
+
+  self->last++;
+  self->n_pending++;
+  *slot_of (self, self->last) = (IpcOutboxSlot) { .message = message, .size = size, .state = QUEUED };
+
+  return self->last;
+}
+
+/* A new connection: everything unanswered is to be sent on it, oldest first. */
+void
+ipc_outbox_connected (IpcOutbox *self, guint window_messages, guint64 window_bytes)
+{
+  g_assert (self->n_in_flight == 0);
+
+  self->next = self->acknowledged + 1;
+  self->window_messages = window_messages;
+  self->window_bytes = window_bytes;
+}
+
+static void
+advance (IpcOutbox *self)
+{
+  while (self->acknowledged < self->last && slot_of (self, self->acknowledged + 1)->state == DONE)
+    self->acknowledged++;
+
+  self->next = MAX (self->next, self->acknowledged + 1);
+}
+
+static void
+leave_flight (IpcOutbox *self, IpcOutboxSlot *slot)
+{
+  self->n_in_flight--;
+  self->bytes_in_flight -= slot->size;
+}
+
+/* Takes back what was sent with a sequence number above @above. */
+static void
+take_back (IpcOutbox *self, guint64 above, gboolean begun)
+{
+  for (guint64 sequence = MAX (above, self->acknowledged) + 1; sequence < self->next; sequence++) {
+    IpcOutboxSlot *slot = slot_of (self, sequence);
+
+    if (slot->state != SENT)
+      continue;
+
+    leave_flight (self, slot);
+    slot->state = slot->message != NULL ? QUEUED : DONE;
+    slot->begun |= begun;
+  }
+}
+
+/* The connection has ended, and everything that came on it has been read. */
+void
+ipc_outbox_disconnected (IpcOutbox *self)
+{
+  take_back (self, 0, TRUE);
+  g_assert (self->n_in_flight == 0);
+
+  self->window_messages = 0;
+  advance (self);
+}
+
+/* The master gives up its mastership: what it has not accepted, it has not begun. Nothing more is sent to it. */
+void
+ipc_outbox_handed_over (IpcOutbox *self, guint64 last_accepted)
+{
+  take_back (self, last_accepted, FALSE);
+  self->window_messages = 0;
+}
+
+static gboolean
+fits_window (const IpcOutbox *self, guint64 sequence, const IpcOutboxSlot *slot)
+{
+  if (sequence - self->acknowledged > self->window_messages)
+    return FALSE;
+
+  return self->n_in_flight == 0 || self->bytes_in_flight + slot->size <= self->window_bytes;
+}
+
+/**
+ * ipc_outbox_next:
+ * @item: (out): what to send
+ *
+ * The message counts as sent from now on.
+ *
+ * Returns: whether a message may be sent now
+ */
+gboolean
+ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item)
+{
+  IpcOutboxSlot *slot;
+
+  while (self->next <= self->last && slot_of (self, self->next)->state == DONE)
+    self->next++;
+  if (self->next > self->last)
+    return FALSE;
+
+  slot = slot_of (self, self->next);
+  g_assert (slot->state == QUEUED);
+  if (!fits_window (self, self->next, slot))
+    return FALSE;
+
+  *item = (IpcOutboxItem) { slot->message, self->next, self->acknowledged, slot->begun };
+  slot->state = SENT;
+  self->n_in_flight++;
+  self->bytes_in_flight += slot->size;
+  self->next++;
+
+  return TRUE;
+}
+
+/**
+ * ipc_outbox_answered:
+ * @message: (out) (nullable): the message, when somebody still waits for its answer
+ *
+ * Returns: %FALSE if no answer to such a message can come: it was not sent on this connection, or is answered already
+ */
+gboolean
+ipc_outbox_answered (IpcOutbox *self, guint64 sequence, gpointer *message)
+{
+  IpcOutboxSlot *slot;
+
+  if (!is_live (self, sequence) || slot_of (self, sequence)->state != SENT)
+    return FALSE;
+
+  slot = slot_of (self, sequence);
+  *message = g_steal_pointer (&slot->message);
+  if (*message != NULL)
+    self->n_pending--;
+  leave_flight (self, slot);
+  slot->state = DONE;
+  advance (self);
+
+  return TRUE;
+}
+
+IpcOutboxFate
+ipc_outbox_get_fate (const IpcOutbox *self, guint64 sequence)
+{
+  IpcOutboxSlot *slot = slot_of (self, sequence);
+
+  g_assert (is_live (self, sequence));
+
+  return slot->begun || slot->state == SENT ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT;
+}
+
+/* Nobody waits for this message any more; it will not be sent again. */
+IpcOutboxFate
+ipc_outbox_give_up (IpcOutbox *self, guint64 sequence)
+{
+  IpcOutboxFate fate = ipc_outbox_get_fate (self, sequence);
+  IpcOutboxSlot *slot = slot_of (self, sequence);
+
+  g_assert (slot->message != NULL);
+
+  slot->message = NULL;
+  self->n_pending--;
+  if (slot->state == QUEUED) {
+    slot->state = DONE;
+    advance (self);
+  }
+
+  return fate;
+}
+
+/* The message with this number, or %NULL if nobody waits for it. */
+gpointer
+ipc_outbox_peek (const IpcOutbox *self, guint64 sequence)
+{
+  return is_live (self, sequence) ? slot_of (self, sequence)->message : NULL;
+}
+
+/* The oldest message that somebody waits for, or %NULL. */
+gpointer
+ipc_outbox_oldest (const IpcOutbox *self, guint64 *sequence)
+{
+  for (*sequence = self->acknowledged + 1; *sequence <= self->last; (*sequence)++) {
+    gpointer message = ipc_outbox_peek (self, *sequence);
+
+    if (message != NULL)
+      return message;
+  }
+
+  return NULL;
+}
