@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "ipc-enums.h"
+#include "ipc-message.h"
+#include "ipc-peer.h"
+#include "ipc-send-private.h"
+#include "ipc-wire.h"
+
+typedef struct _IpcMember IpcMember;
+
+typedef struct {
+  void (*handle) (IpcMessage *message, gpointer user_data);   /* in the middle of a turn; may end everything */
+  void (*completed) (IpcSend *send, gpointer user_data);      /* @send: (transfer full) */
+  void (*failed) (const GError *error, gpointer user_data);   /* what no call returns */
+  void (*turned) (gpointer user_data);                        /* no part of the library is at work: applications may be called */
+} IpcMemberEvents;
+
+typedef struct {
+  GMainContext *context;
+  const char *group;
+  const char *runtime_dir; /* (nullable) */
+  guint8 id[IPC_NODE_ID_SIZE];
+  IpcMode mode;
+  guint max_message_size;
+  guint max_pending;
+  guint handshake_timeout_ms;
+  gboolean allow_other_users;
+} IpcMemberConfig;
+
+IpcMember *ipc_member_new (const IpcMemberConfig *config, const IpcMemberEvents *events, gpointer user_data,
+                           GError **error);
+void ipc_member_free (IpcMember *self);
+
+void ipc_member_campaign (IpcMember *self);
+void ipc_member_leave (IpcMember *self);
+gboolean ipc_member_has_left (IpcMember *self);
+
+void ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us);
+void ipc_member_give_up (IpcMember *self, IpcSend *send, GError *reason);
+void ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable);
+void ipc_member_want_turn (IpcMember *self);
+
+IpcRole ipc_member_get_role (IpcMember *self);
+IpcPeer *ipc_member_get_master (IpcMember *self);
