@@ -313,7 +313,9 @@ ipc_member_want_turn (IpcMember *self)
 IpcRole
 ipc_member_get_role (IpcMember *self)
 {
-  return ipc_role_derive (!self->leaving,
+  gboolean running = !self->leaving || self->master != NULL;
+
+  return ipc_role_derive (running,
                           self->campaign != NULL ? ipc_campaign_get_state (self->campaign) : IPC_CAMPAIGN_OFF,
                           ipc_member_get_master (self) != NULL);
 }
