@@ -20,6 +20,8 @@
 /* After a failure (no space, no descriptors) let other candidates have a go, and do not come back in step with them. */
 #define REST_MIN_MS 100
 #define REST_MAX_MS 500
+/* Cleaning up behind dead candidates can wait until the clients have been served. */
+#define SWEEP_DELAY_US (2 * G_TIME_SPAN_SECOND)
 
 struct _IpcCampaign {
   IpcPoller *poller; /* (unowned) */
@@ -40,6 +42,7 @@ struct _IpcCampaign {
   guint64 epoch;         /* ours, while serving or resigning */
   guint64 epoch_seen;    /* the newest ever met: a new file must not begin below it */
   IpcTimer rest;
+  IpcTimer sweep;
 };
 
 static void step (IpcCampaign *self, IpcCampaignEvent event);
@@ -189,11 +192,20 @@ start_listening (IpcCampaign *self)
 }
 
 static void
+sweep_cb (gpointer user_data)
+{
+  IpcCampaign *self = user_data;
+
+  ipc_group_dir_sweep (self->dir);
+}
+
+static void
 do_serve (IpcCampaign *self)
 {
   ipc_campaign_saw_epoch (self, self->epoch);
   self->events->elected (self->epoch, self->user_data);
   start_listening (self);
+  ipc_poller_start_timer (self->poller, &self->sweep, SWEEP_DELAY_US, sweep_cb, self);
 }
 
 static void
@@ -204,6 +216,7 @@ do_release (IpcCampaign *self)
   g_clear_pointer (&self->listener, ipc_listener_free);
   g_clear_pointer (&self->file, ipc_group_file_free);
   ipc_poller_stop_timer (self->poller, &self->rest);
+  ipc_poller_stop_timer (self->poller, &self->sweep);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ipc-group-dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 
 /* Only names that are put in place or taken away matter; making and removing temporary files shall wake nobody up. */
 #define WATCH_MASK (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+/* A temporary name is there for less than a millisecond, unless its maker died in between. One of this age may go. */
+#define LEFTOVER_AGE_S 60
 
 struct _IpcGroupDir {
   char *base;  /* (owned) */
@@ -322,6 +326,39 @@ gboolean
 ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st)
 {
   return fstatat (self->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static gboolean
+is_leftover (IpcGroupDir *self, const char *name, time_t now)
+{
+  struct stat st;
+
+  if (!g_str_has_prefix (name, ".socket-") && !g_str_has_prefix (name, ".group-"))
+    return FALSE;
+
+  return ipc_group_dir_stat (self, name, &st) && st.st_ctime < now - LEFTOVER_AGE_S;
+}
+
+/* Removes temporary names whose makers died before they were done. */
+void
+ipc_group_dir_sweep (IpcGroupDir *self)
+{
+  int fd = openat (self->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd != -1 ? fdopendir (fd) : NULL;
+  struct dirent *entry;
+  time_t now = time (NULL);
+
+  if (dir == NULL) {
+    if (fd != -1)
+      close (fd);
+    return;
+  }
+
+  while ((entry = readdir (dir)) != NULL) {
+    if (is_leftover (self, entry->d_name, now))
+      unlinkat (self->fd, entry->d_name, 0);
+  }
+  closedir (dir);
 }
 
 /**

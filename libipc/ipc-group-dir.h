@@ -31,5 +31,6 @@ gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
 int ipc_group_dir_get_fd (IpcGroupDir *self);
 const char *ipc_group_dir_get_path (IpcGroupDir *self);
 gboolean ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st);
+void ipc_group_dir_sweep (IpcGroupDir *self);
 char *ipc_group_dir_reach (IpcGroupDir *self, const char *name);
 void ipc_group_dir_set_error (IpcGroupDir *self, const char *name, const char *what, int saved_errno, GError **error);

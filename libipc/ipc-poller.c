@@ -10,7 +10,7 @@
 /*
  * All of a node's I/O behind one GSource: one epoll set for its descriptors, a sorted list of timers, and work that is put
  * off to the end of a turn so that many frames go out in one write. GMainContext polls every descriptor of every source at each turn; with a
- * thousand connections that doubles the price of a round trip, and with one epoll set it does not (docs/design.md).
+ * thousand connections that doubles the price of a round trip, and with one epoll set it does not (docs/architecture.md).
  *
  * A turn: ready descriptors first (a file event may say that we are no longer master), then timers that are due, then what
  * was deferred. After a turn that the main loop makes comes the epilogue, in which applications' callbacks are called; a
