@@ -7,11 +7,12 @@
 #include "ipc-lock-waiter.h"
 
 /*
- * "Am I master, and of which epoch?" Carries out what the table in ipc-roles.c decides: queue for the slot's lock, claim the
- * next epoch, publish the socket, and find out when all that is over.
+ * "Am I master, and of which epoch?" Carries out what the table in ipc-roles.c decides: queue for the slot's lock,
+ * claim the next epoch, publish the socket, and find out when all that is over.
  *
- * The lock is for liveness, the word is for safety. Holding the lock says only that it is our turn to try; the epoch belongs
- * to whoever changes the word, and it is over as soon as the word changes again, which a master sees with one load.
+ * The lock is for liveness, the word is for safety. Holding the lock says only that it is our turn to try; the epoch
+ * belongs to whoever changes the word, and it is over as soon as the word changes again, which a master sees with one
+ * load.
  *
  * step() alone changes the state. Actions may raise the next event themselves (a claim is won or lost at once); it is
  * taken up when the actions of the present one are done.
@@ -340,7 +341,8 @@ ipc_campaign_look (IpcCampaign *self, IpcGroupDirChanges changes)
  *
  * The one-load self-check, to be made before each message.
  *
- * Returns: whether the epoch is still ours. If not, the campaign has to be told with ipc_campaign_look() or a step soon.
+ * Returns: whether the epoch is still ours. If not, the campaign has to be told with ipc_campaign_look() or a step
+ * soon.
  */
 gboolean
 ipc_campaign_is_master (IpcCampaign *self)

@@ -10,14 +10,14 @@ typedef struct _IpcCampaign IpcCampaign;
 typedef struct {
   void (*elected) (guint64 epoch, gpointer user_data);         /* serve, from now on */
   void (*ceased) (gpointer user_data);                         /* close every connection of the epoch */
-  void (*resign) (gpointer user_data);                         /* stop reading, answer, then call ipc_campaign_resigned() */
+  void (*resign) (gpointer user_data);                         /* answer, then call ipc_campaign_resigned() */
   void (*connected) (int fd, gpointer user_data);              /* a client; @fd is yours */
   void (*state_changed) (gpointer user_data);
   void (*failed) (const GError *error, gpointer user_data);    /* it rests, and tries again later */
 } IpcCampaignEvents;
 
-IpcCampaign *ipc_campaign_new (IpcPoller *poller, IpcGroupDir *dir, const char *node_id, const IpcCampaignEvents *events,
-                               gpointer user_data);
+IpcCampaign *ipc_campaign_new (IpcPoller *poller, IpcGroupDir *dir, const char *node_id,
+                               const IpcCampaignEvents *events, gpointer user_data);
 void ipc_campaign_free (IpcCampaign *self);
 
 void ipc_campaign_start (IpcCampaign *self);

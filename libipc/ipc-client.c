@@ -11,8 +11,8 @@
  * The side that sends: what is in flight and how each message ends. The connection to the present master is the link's
  * business (ipc-link.c); here it is only there or not there.
  *
- * A message lives in the outbox until it is answered or given up, over any number of masters. pump() moves messages from the
- * outbox to the link, as many as window and write queue allow, once at the end of a turn.
+ * A message lives in the outbox until it is answered or given up, over any number of masters. pump() moves messages
+ * from the outbox to the link, as many as window and write queue allow, once at the end of a turn.
  */
 
 struct _IpcClient {
@@ -145,8 +145,10 @@ acknowledge (IpcClient *self)
 {
   IpcFrameHeader header = { .type = IPC_FRAME_ACK, .number = self->outbox.acknowledged };
 
-  if (self->outbox.acknowledged <= self->acknowledged
-      || (self->n_answers < (self->welcome.window_messages + 1) / 2 && self->answer_bytes < self->welcome.window_bytes / 2))
+  gboolean is_due = self->n_answers >= (self->welcome.window_messages + 1) / 2
+                    || self->answer_bytes >= self->welcome.window_bytes / 2;
+
+  if (!is_due || self->outbox.acknowledged <= self->acknowledged)
     return;
 
   ipc_connection_queue (ipc_link_get_connection (self->link), &header, NULL);
@@ -368,10 +370,12 @@ refuse_send (IpcClient *self, IpcSend *send)
                         "the message has %" G_GSIZE_FORMAT " bytes, at most %u are allowed; it was not sent", size,
                         self->config.max_message_size);
   if (self->outbox.n_pending >= self->config.max_pending || !ipc_outbox_has_room (&self->outbox))
-    return g_error_new (IPC_ERROR, IPC_ERROR_QUEUE_FULL, "%u messages are pending, at most %u are allowed; it was not sent",
+    return g_error_new (IPC_ERROR, IPC_ERROR_QUEUE_FULL,
+                        "%u messages are pending, at most %u are allowed; the message was not sent",
                         self->outbox.n_pending, self->config.max_pending);
   if ((send->flags & IPC_SEND_FAIL_FAST) && ipc_link_get_master (self->link) == NULL)
-    return g_error_new (IPC_ERROR, IPC_ERROR_NO_MASTER, "the group has no master at the moment; the message was not sent");
+    return g_error_new (IPC_ERROR, IPC_ERROR_NO_MASTER,
+                        "the group has no master at the moment; the message was not sent");
 
   return NULL;
 }

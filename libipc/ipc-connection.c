@@ -14,13 +14,14 @@
  * One connected socket: frames in, frames out, credentials of the peer. It carries bytes and judges none of them beyond
  * what the frame reader says.
  *
- * Reading: up to 64 KiB at a time, and every complete frame is given to the owner at once. A paused connection reads nothing; when its
- * peer hangs up meanwhile it leaves the epoll set, which reports a hang-up for ever, and the end is found when reading goes on.
- * Writing: frames are queued, and all of them go out in one system call at the end of the turn. A failed write is not the
- * end: answers may still be waiting to be read, and after them comes the end of the stream.
+ * Reading: up to 64 KiB at a time, and every complete frame is given to the owner at once. A paused connection reads
+ * nothing; when its peer hangs up meanwhile it leaves the epoll set, which reports a hang-up for ever, and the end is
+ * found when reading goes on. Writing: frames are queued, and all of them go out in one system call at the end of the
+ * turn. A failed write is not the end: answers may still be waiting to be read, and after them comes the end of the
+ * stream.
  *
- * System calls are used directly and not through GSocket: the hot path is one recv() and one sendmsg(), and errno decides
- * what a full backlog or a hang-up means.
+ * System calls are used directly and not through GSocket: the hot path is one recv() and one sendmsg(), and errno
+ * decides what a full backlog or a hang-up means.
  */
 
 /* One turn reads this often from one connection, so that one fast sender does not starve the others. */
@@ -223,7 +224,8 @@ ipc_connection_queue_bytes (IpcConnection *self, const IpcFrameHeader *header, G
   flush_later (self);
 }
 
-/* Tells the peer why the connection ends, as far as it can be told without waiting. The owner then frees the connection. */
+/* Tells the peer why the connection ends, as far as it can be told without waiting. The owner then frees the
+ * connection. */
 void
 ipc_connection_refuse (IpcConnection *self, IpcRefusal code, const char *text)
 {

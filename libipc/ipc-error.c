@@ -6,7 +6,8 @@
  * g_error_matches() works at the sender as it does at the handler.
  */
 
-/* A quark is never freed. Programs use a few dozen domains; a peer that invents them without end gets no memory for that. */
+/* A quark is never freed. Programs use a few dozen domains; a peer that invents them without end gets no memory for
+ * that. */
 #define FOREIGN_DOMAINS_MAX 1024
 
 G_DEFINE_QUARK (ipc-error-quark, ipc_error)

@@ -22,8 +22,8 @@ G_BEGIN_DECLS
  * @IPC_ERROR_MESSAGE_TOO_LARGE: the message is larger than this node or the master accepts. It was not sent.
  * @IPC_ERROR_QUEUE_FULL: [property@Ipc.Node:max-pending] messages are pending already. It was not sent.
  * @IPC_ERROR_NO_MASTER: no master was there, before the deadline or at once if so asked. It was not sent.
- * @IPC_ERROR_NOT_SENT: a master was there, but the message was still waiting for its turn at the deadline. It was not sent.
- * @IPC_ERROR_TIMED_OUT: no answer before the deadline, after the message was sent: it may have been handled, or may yet be.
+ * @IPC_ERROR_NOT_SENT: a master was there, but the message was still waiting at the deadline. It was not sent.
+ * @IPC_ERROR_TIMED_OUT: no answer before the deadline. The message was sent: it may have been handled, or may yet be.
  * @IPC_ERROR_OUTCOME_UNKNOWN: the message was sent, and whether it was handled will not be known.
  * @IPC_ERROR_RESPONSE_LOST: the message was certainly handled, but its response cannot be delivered.
  * @IPC_ERROR_NO_RESPONSE: the handler dropped the message without answering.

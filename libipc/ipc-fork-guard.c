@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 /*
- * Descriptors that a forked child must not keep. A child that is made by fork() and does not exec shares the open files of its
- * parent: it would hold the lock of a master that has died, and keep connections open so that no peer sees their end.
- * So the child closes them, and closes only: unlocking would take the lock from the parent as well.
+ * Descriptors that a forked child must not keep. A child that is made by fork() and does not exec shares the open files
+ * of its parent: it would hold the lock of a master that has died, and keep connections open so that no peer sees their
+ * end. So the child closes them, and closes only: unlocking would take the lock from the parent as well.
  *
  * A set of descriptor numbers, as bits; all of the process's nodes share it.
  */

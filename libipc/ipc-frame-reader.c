@@ -4,15 +4,15 @@
 #include <string.h>
 
 /*
- * A stream of bytes -> frames. No I/O: the owner asks where to put bytes (prepare), says how many came (commit), and takes
- * frames out until none is complete (next).
+ * A stream of bytes -> frames. No I/O: the owner asks where to put bytes (prepare), says how many came (commit), and
+ * takes frames out until none is complete (next).
  *
  *   buffer   |..consumed..|  complete frames  |  part of a frame  |  free  |
  *            0          start                                    end   capacity
  *
- * A frame is judged when its header is complete, before anything is allocated for its payload, and the buffer grows with the
- * bytes that have really come: at most doubling, and never beyond the frame that is being received. A payload given out by
- * next() is valid until the following prepare().
+ * A frame is judged when its header is complete, before anything is allocated for its payload, and the buffer grows
+ * with the bytes that have really come: at most doubling, and never beyond the frame that is being received. A payload
+ * given out by next() is valid until the following prepare().
  *
  * An idle connection holds no buffer: trim() lets it go when nothing is kept in it.
  */

@@ -12,11 +12,12 @@
 #include "ipc-fork-guard.h"
 
 /*
- * The directory of a group: found, made, checked, and then held open, so that everything else happens through its descriptor
- * and nobody can put another directory in its place unseen. Who may write to it decides who may be master, so it must be ours alone.
+ * The directory of a group: found, made, checked, and then held open, so that everything else happens through its
+ * descriptor and nobody can put another directory in its place unseen. Who may write to it decides who may be master,
+ * so it must be ours alone.
  *
- * The watch is inotify itself and not GFileMonitor, which holds rename events back for 10 ms to pair them. Events are a hint
- * and names in them may be stale: whoever is told looks again.
+ * The watch is inotify itself and not GFileMonitor, which holds rename events back for 10 ms to pair them. Events are a
+ * hint and names in them may be stale: whoever is told looks again.
  */
 
 /* Only names that are put in place or taken away matter; making and removing temporary files shall wake nobody up. */
@@ -59,8 +60,8 @@ ipc_group_name_check (const char *name, GError **error)
   g_autofree char *shown = g_utf8_make_valid (name != NULL ? name : "", MIN (len, IPC_GROUP_NAME_MAX));
   g_autofree char *escaped = g_strescape (shown, NULL);
   g_set_error (error, IPC_ERROR, IPC_ERROR_INVALID_GROUP,
-               "“%s%s” is not a group name: allowed are 1 to %d of A-Z a-z 0-9 . _ -, not beginning with a dot", escaped,
-               len > IPC_GROUP_NAME_MAX ? "…" : "", IPC_GROUP_NAME_MAX);
+               "“%s%s” is not a group name: allowed are 1 to %d of A-Z a-z 0-9 . _ -, not beginning with a dot",
+               escaped, len > IPC_GROUP_NAME_MAX ? "…" : "", IPC_GROUP_NAME_MAX);
   return FALSE;
 }
 
@@ -72,7 +73,8 @@ set_dir_error (const char *path, const char *what, const char *reason, GError **
   return FALSE;
 }
 
-/* Whether the directory behind @fd can be trusted; @private_mode: it must be 0700, otherwise only not writable by others. */
+/* Whether the directory behind @fd can be trusted; @private_mode: it must be 0700, otherwise only not writable by
+ * others. */
 static gboolean
 check_dir (IpcGroupDir *self, int fd, const char *path, gboolean private_mode, GError **error)
 {
@@ -110,7 +112,8 @@ open_checked (IpcGroupDir *self, int at_fd, const char *name, const char *path, 
 
   fd = openat (at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1) {
-    const char *reason = errno == ENOTDIR || errno == ELOOP ? "it is not a directory, or a symbolic link" : g_strerror (errno);
+    gboolean is_other = errno == ENOTDIR || errno == ELOOP;
+    const char *reason = is_other ? "it is not a directory, or a symbolic link" : g_strerror (errno);
 
     set_dir_error (path, "cannot be opened", reason, error);
     return -1;
@@ -365,7 +368,8 @@ ipc_group_dir_sweep (IpcGroupDir *self)
  * ipc_group_dir_reach:
  * @name: of a file in the directory
  *
- * Returns: (transfer full): a path to it that leads through the open descriptor, and that is short enough for a socket address
+ * Returns: (transfer full): a path to it that leads through the open descriptor, and that is short enough for a socket
+ * address
  */
 char *
 ipc_group_dir_reach (IpcGroupDir *self, const char *name)

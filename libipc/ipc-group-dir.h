@@ -20,7 +20,8 @@ typedef void (*IpcGroupDirFunc) (IpcGroupDirChanges changes, gpointer user_data)
 
 gboolean ipc_group_name_check (const char *name, GError **error);
 
-IpcGroupDir *ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_other_users, GError **error);
+IpcGroupDir *ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_other_users,
+                                 GError **error);
 void ipc_group_dir_free (IpcGroupDir *self);
 
 gboolean ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data,

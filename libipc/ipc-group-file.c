@@ -11,9 +11,9 @@
 #include "ipc-fork-guard.h"
 
 /*
- * The one shared file of a group: the bytes that candidates lock, the word, and the place of the ledger. Every candidate
- * maps it. It is made complete under a temporary name and put in place with link(), so nobody ever sees half of it, and
- * exactly one is put in place; it is never unlinked by us.
+ * The one shared file of a group: the bytes that candidates lock, the word, and the place of the ledger. Every
+ * candidate maps it. It is made complete under a temporary name and put in place with link(), so nobody ever sees half
+ * of it, and exactly one is put in place; it is never unlinked by us.
  *
  * Each open is a file description of its own: locks belong to it, and closing it gives them up.
  */
@@ -23,8 +23,8 @@
 #define HEADER_SIZE 4096
 #define MAGIC "IPCGROUP"
 
-/* Between finding no file and linking ours, another may link and a third may delete; that this happens so often in a row
- * means that somebody does it on purpose. */
+/* Between finding no file and linking ours, another may link and a third may delete; that this happens so often in a
+ * row means that somebody does it on purpose. */
 #define TRIES_MAX 100
 
 typedef struct {
@@ -133,8 +133,8 @@ open_existing (IpcGroupDir *dir, int fd, GError **error)
 /**
  * ipc_group_file_open:
  * @node_id: makes the temporary name unique
- * @epoch_min: the lowest epoch a new file may begin with; the wall clock decides otherwise, so that epochs increase even
- *   when a file is lost
+ * @epoch_min: the lowest epoch a new file may begin with; the wall clock decides otherwise, so that epochs increase
+ *   even when a file is lost
  *
  * Opens the group's file; makes it if there is none.
  *

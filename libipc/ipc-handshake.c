@@ -2,8 +2,8 @@
 #include "ipc-handshake.h"
 
 /*
- * Who may say what, and when. One table row per frame type; a header is judged by it before anything is allocated for the
- * payload. The same table serves both sides: each judges what comes from the other.
+ * Who may say what, and when. One table row per frame type; a header is judged by it before anything is allocated for
+ * the payload. The same table serves both sides: each judges what comes from the other.
  *
  *   phase       from client            from master
  *   HANDSHAKE   HELLO -> OPEN          WELCOME -> OPEN, REFUSED
@@ -13,6 +13,7 @@
 
 #define FROM_CLIENT (1u << IPC_SIDE_CLIENT)
 #define FROM_MASTER (1u << IPC_SIDE_MASTER)
+#define FROM_BOTH (FROM_CLIENT | FROM_MASTER)
 #define IN_HANDSHAKE (1u << IPC_PHASE_HANDSHAKE)
 #define IN_OPEN (1u << IPC_PHASE_OPEN)
 
@@ -38,13 +39,14 @@ static const struct {
 } rules[IPC_FRAME_LAST + 1] = {
   [IPC_FRAME_HELLO] = { "HELLO", FROM_CLIENT, IN_HANDSHAKE, 0, IPC_WIRE_HELLO_SIZE, FIELD_ZERO, FIELD_ZERO },
   [IPC_FRAME_WELCOME] = { "WELCOME", FROM_MASTER, IN_HANDSHAKE, 0, IPC_WIRE_WELCOME_SIZE, FIELD_ZERO, FIELD_NOT_ZERO },
-  [IPC_FRAME_REFUSED] = { "REFUSED", FROM_CLIENT | FROM_MASTER, IN_HANDSHAKE | IN_OPEN, 0, LENGTH_TEXT, FIELD_ZERO, FIELD_NOT_ZERO },
-  [IPC_FRAME_MESSAGE] = { "MESSAGE", FROM_CLIENT, IN_OPEN, IPC_FRAME_FLAG_REPEAT, LENGTH_MESSAGE, FIELD_NOT_ZERO, FIELD_ANY },
+  [IPC_FRAME_REFUSED] = { "REFUSED", FROM_BOTH, IN_HANDSHAKE | IN_OPEN, 0, LENGTH_TEXT, FIELD_ZERO, FIELD_NOT_ZERO },
+  [IPC_FRAME_MESSAGE] = { "MESSAGE", FROM_CLIENT, IN_OPEN, IPC_FRAME_FLAG_REPEAT, LENGTH_MESSAGE, FIELD_NOT_ZERO,
+                          FIELD_ANY },
   [IPC_FRAME_RESPONSE] = { "RESPONSE", FROM_MASTER, IN_OPEN, 0, LENGTH_MESSAGE, FIELD_NOT_ZERO, FIELD_NOT_ZERO },
   [IPC_FRAME_FAILURE] = { "FAILURE", FROM_MASTER, IN_OPEN, 0, LENGTH_FAILURE, FIELD_NOT_ZERO, FIELD_NOT_ZERO },
-  [IPC_FRAME_PING] = { "PING", FROM_CLIENT | FROM_MASTER, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
-  [IPC_FRAME_PONG] = { "PONG", FROM_CLIENT | FROM_MASTER, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
-  [IPC_FRAME_GOODBYE] = { "GOODBYE", FROM_CLIENT | FROM_MASTER, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
+  [IPC_FRAME_PING] = { "PING", FROM_BOTH, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
+  [IPC_FRAME_PONG] = { "PONG", FROM_BOTH, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
+  [IPC_FRAME_GOODBYE] = { "GOODBYE", FROM_BOTH, IN_OPEN, 0, 0, FIELD_ANY, FIELD_ZERO },
   [IPC_FRAME_ACK] = { "ACK", FROM_CLIENT, IN_OPEN, 0, 0, FIELD_ZERO, FIELD_ANY },
 };
 
@@ -105,9 +107,9 @@ ipc_handshake_check (IpcSide from, IpcPhase phase, const IpcFrameHeader *header,
   if (header->n_fds != 0)
     return "descriptors are not allowed in this version";
   if (field_is_wrong (rules[header->type].sequence, header->sequence))
-    return rules[header->type].sequence == FIELD_ZERO ? "the sequence number must be 0" : "the sequence number is missing";
+    return header->sequence != 0 ? "the sequence number must be 0" : "the sequence number is missing";
   if (field_is_wrong (rules[header->type].number, header->number))
-    return rules[header->type].number == FIELD_ZERO ? "the header's number must be 0" : "the header's number is missing";
+    return header->number != 0 ? "the header's number must be 0" : "the header's number is missing";
   if (length_is_wrong (rules[header->type].length, header->length, message_size_max))
     return rules[header->type].length == LENGTH_MESSAGE ? "the message is larger than this node accepts"
                                                         : "wrong length for this frame type";

@@ -26,6 +26,7 @@ typedef struct {
 
 const char *ipc_handshake_check (IpcSide from, IpcPhase phase, const IpcFrameHeader *header, guint32 message_size_max);
 IpcPhase ipc_handshake_next (IpcPhase phase, IpcFrameType type);
-IpcRefusal ipc_handshake_judge (const IpcHello *hello, uid_t peer_uid, const IpcAdmission *admission, const char **text);
+IpcRefusal ipc_handshake_judge (const IpcHello *hello, uid_t peer_uid, const IpcAdmission *admission,
+                                const char **text);
 
 const char *ipc_frame_type_to_string (IpcFrameType type);

@@ -4,15 +4,16 @@
 #include "ipc-wire.h"
 
 /*
- * What a master remembers of one sender in its epoch: which messages it has accepted, and the answers the sender has not
- * acknowledged. Pure. It decides whether a message is new, and it outlives the sender's connection, so a message that is sent
- * again after a reconnect is recognised by its number and never handed to a handler twice in one epoch.
+ * What a master remembers of one sender in its epoch: which messages it has accepted, and the answers the sender has
+ * not acknowledged. Pure. It decides whether a message is new, and it outlives the sender's connection, so a message
+ * that is sent again after a reconnect is recognised by its number and never handed to a handler twice in one epoch.
  *
  *      acknowledged           accepted
  *   forgotten |  answer kept, or to come |  new
  *
- * The distance between the two is at most the window; the ring grows up to it. Answers are kept up to a number of bytes: one
- * that would go beyond it is still sent when it is given, but if its sender asks again it gets a failure that says so.
+ * The distance between the two is at most the window; the ring grows up to it. Answers are kept up to a number of
+ * bytes: one that would go beyond it is still sent when it is given, but if its sender asks again it gets a failure
+ * that says so.
  */
 
 #define FIRST_CAPACITY 16

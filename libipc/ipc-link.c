@@ -17,11 +17,11 @@
  *          |  end of stream                                         |  WELCOME, epoch not older than any seen
  *          +-----------------------------  up  <--------------------+
  *
- * There may be an attempt while the link is up: a new socket has been published, and its master may be newer. Then the old
- * connection is read to its end and left. So the state is nothing but which of the two connections there are.
+ * There may be an attempt while the link is up: a new socket has been published, and its master may be newer. Then the
+ * old connection is read to its end and left. So the state is nothing but which of the two connections there are.
  *
- * A new master is found by the directory's events. A slow timer stands behind them; it runs only while there is no master.
- * Who has nothing to send waits a moment before connecting, so that those who have something go first.
+ * A new master is found by the directory's events. A slow timer stands behind them; it runs only while there is no
+ * master. Who has nothing to send waits a moment before connecting, so that those who have something go first.
  */
 
 /* Events can be lost (overflow, a directory that was deleted and made again): look again by ourselves. */
@@ -128,7 +128,8 @@ report_refusal (IpcLink *self, const IpcFrame *frame)
 static void
 report_violation (IpcLink *self, const char *violation)
 {
-  g_autoptr (GError) error = g_error_new (IPC_ERROR, IPC_ERROR_PROTOCOL, "the master broke the protocol: %s", violation);
+  g_autoptr (GError) error = g_error_new (IPC_ERROR, IPC_ERROR_PROTOCOL, "the master broke the protocol: %s",
+                                          violation);
 
   g_info ("%s", error->message);
   self->events->failed (error, self->user_data);
@@ -335,8 +336,8 @@ say_hello (IpcLink *self)
   ipc_wire_put_hello (payload, &hello);
   ipc_connection_queue (self->attempt, &header, payload);
   ipc_connection_flush (self->attempt); /* at once: somebody may be waiting for the answer to a message */
-  ipc_poller_start_timer (self->poller, &self->handshake,
-                          self->config.handshake_timeout_ms * (gint64) G_TIME_SPAN_MILLISECOND, handshake_timeout_cb, self);
+  ipc_poller_start_timer (self->poller, &self->handshake, self->config.handshake_timeout_ms * (gint64) 1000,
+                          handshake_timeout_cb, self);
 }
 
 /* Tries the socket that is published now; an attempt that is under way is given up for it. */
@@ -348,7 +349,8 @@ connect_now (IpcLink *self)
   drop_attempt (self);
   ipc_poller_stop_timer (self->poller, &self->look);
 
-  self->attempt = ipc_connection_open (self->poller, path, self->config.hello.max_message_size, &connection_events, self);
+  self->attempt = ipc_connection_open (self->poller, path, self->config.hello.max_message_size, &connection_events,
+                                       self);
   if (self->attempt == NULL) {
     if (errno == EAGAIN)
       retry_soon (self);

@@ -10,7 +10,8 @@ typedef struct _IpcLink IpcLink;
 typedef struct {
   void (*up) (const IpcWelcome *welcome, gpointer user_data);
   void (*down) (gpointer user_data); /* everything that came on the connection has been given out */
-  const char *(*frame) (const IpcFrame *frame, gpointer user_data); /* RESPONSE, FAILURE, GOODBYE; returns a violation or NULL */
+  /* RESPONSE, FAILURE or GOODBYE; returns a violation, or NULL. */
+  const char *(*frame) (const IpcFrame *frame, gpointer user_data);
   void (*drained) (gpointer user_data);
   gboolean (*is_urgent) (gpointer user_data); /* whether anything waits to be sent */
   void (*failed) (const GError *error, gpointer user_data);

@@ -12,8 +12,8 @@
 #include "ipc-fork-guard.h"
 
 /*
- * The master's listening socket. It is bound to a temporary name and listens before it is renamed to `socket`, so whoever
- * finds that name can connect. The name is compared by inode: somebody stale may rename his socket over ours.
+ * The master's listening socket. It is bound to a temporary name and listens before it is renamed to `socket`, so
+ * whoever finds that name can connect. The name is compared by inode: somebody stale may rename his socket over ours.
  *
  * When the process has no descriptor left, accept() fails though the connection stays in the queue, and level-triggered
  * polling would report it for ever. A descriptor kept in reserve takes such a connection out and drops it; the client

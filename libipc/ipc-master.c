@@ -11,27 +11,30 @@
 #include "ipc-sender.h"
 
 /*
- * The side that serves, in one epoch: made when the epoch is claimed, freed when it is over, and every connection with it.
+ * The side that serves, in one epoch: made when the epoch is claimed, freed when it is over, and every connection with
+ * it.
  *
- * A Guest is a connection: first without a name, until its HELLO has been judged; then it belongs to an IpcSender, which
- * lives on when the connection ends, until the epoch is over or the sender says goodbye. Guests without a name are few, and not for
- * long.
+ * A Guest is a connection: first without a name, until its HELLO has been judged; then it belongs to an IpcSender,
+ * which lives on when the connection ends, until the epoch is over or the sender says goodbye. Guests without a name
+ * are few, and not for long.
  *
- * Before each message: one load says whether we are still master. If not, everything of the epoch is closed, unread input with it.
+ * Before each message: one load says whether we are still master. If not, everything of the epoch is closed, unread
+ * input with it.
  *
- * Hand-over: stop reading; let handlers answer what was accepted; say GOODBYE with the newest number accepted, so that the
- * sender knows what was never begun; write everything; end the epoch.
+ * Hand-over: stop reading; let handlers answer what was accepted; say GOODBYE with the newest number accepted, so that
+ * the sender knows what was never begun; write everything; end the epoch.
  */
 
-/* Connections that have not finished the handshake. A whole group arrives at once; a flood of silent ones is left in the
- * kernel's queue, and one process gets no more than its share. */
+/* Connections that have not finished the handshake. A whole group arrives at once; a flood of silent ones is left in
+ * the kernel's queue, and one process gets no more than its share. */
 #define UNNAMED_MAX 512
 #define UNNAMED_PER_PROCESS_MAX 64
-/* Senders that went without saying goodbye are looked through when there are this many, and each time they have doubled. */
+/* Senders that went without saying goodbye are looked through when there are this many, and each time they have
+ * doubled. */
 #define GONE_MIN 64
 /* How long a master that hands over waits for its handlers, and then for its clients to read. */
-#define RESIGN_TIMEOUT_MS 5000
-#define FLUSH_TIMEOUT_MS 1000
+#define RESIGN_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
+#define FLUSH_TIMEOUT_US (1 * G_TIME_SPAN_SECOND)
 
 /* Who a sender is: the id alone could be claimed by another process first. */
 typedef struct {
@@ -116,8 +119,8 @@ refuse (Guest *guest, IpcRefusal code, const char *text)
   IpcMaster *self = guest->master;
   const struct ucred *credentials = ipc_connection_get_credentials (guest->connection);
 
-  g_info ("master of epoch %" G_GUINT64_FORMAT " refuses process %d of user %u: %s", self->epoch, (int) credentials->pid,
-          (guint) credentials->uid, text);
+  g_info ("master of epoch %" G_GUINT64_FORMAT " refuses process %d of user %u: %s", self->epoch,
+          (int) credentials->pid, (guint) credentials->uid, text);
   ipc_connection_refuse (guest->connection, code, text);
   guest_free (guest);
   update_accepting (self);
@@ -181,7 +184,7 @@ stage_over_cb (gpointer user_data)
   }
 
   self->said_goodbye = TRUE;
-  ipc_poller_start_timer (self->poller, &self->resign, FLUSH_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND, stage_over_cb, self);
+  ipc_poller_start_timer (self->poller, &self->resign, FLUSH_TIMEOUT_US, stage_over_cb, self);
   g_queue_foreach (&self->named, say_goodbye_to, NULL);
   continue_resigning (self);
 }
@@ -244,7 +247,8 @@ find_guest (IpcMaster *self, IpcSender *sender)
   return NULL;
 }
 
-/* Whether the sender has another connection that is alive. One that its end has merely not been read of is closed here. */
+/* Whether the sender has another connection that is alive. One that its end has merely not been read of is closed
+ * here. */
 static gboolean
 is_busy (IpcMaster *self, const SenderKey *key)
 {
@@ -424,8 +428,8 @@ ipc_master_accept (IpcMaster *self, int fd)
 
   guest->master = self;
   guest->link.data = guest;
-  guest->connection = ipc_connection_new (self->poller, fd, IPC_SIDE_CLIENT, self->config.max_message_size, &guest_events,
-                                          guest);
+  guest->connection = ipc_connection_new (self->poller, fd, IPC_SIDE_CLIENT, self->config.max_message_size,
+                                          &guest_events, guest);
   if (guest->connection == NULL) {
     g_info ("master: cannot take a connection: %s", g_strerror (errno));
     g_free (guest);
@@ -433,8 +437,8 @@ ipc_master_accept (IpcMaster *self, int fd)
   }
 
   g_queue_push_tail_link (&self->unnamed, &guest->link);
-  ipc_poller_start_timer (self->poller, &guest->handshake,
-                          self->config.handshake_timeout_ms * (gint64) G_TIME_SPAN_MILLISECOND, handshake_timeout_cb, guest);
+  ipc_poller_start_timer (self->poller, &guest->handshake, self->config.handshake_timeout_ms * (gint64) 1000,
+                          handshake_timeout_cb, guest);
 
   if (self->resigning)
     refuse (guest, IPC_REFUSAL_CLOSING, "the master is handing over");
@@ -485,7 +489,7 @@ ipc_master_free (IpcMaster *self)
 /**
  * ipc_master_resign:
  *
- * Begins to hand over; resigned() is called when it is done, after at most RESIGN_TIMEOUT_MS and FLUSH_TIMEOUT_MS.
+ * Begins to hand over; resigned() is called when it is done, after at most RESIGN_TIMEOUT_US and FLUSH_TIMEOUT_US.
  */
 void
 ipc_master_resign (IpcMaster *self)
@@ -497,6 +501,6 @@ ipc_master_resign (IpcMaster *self)
   while (!g_queue_is_empty (&self->unnamed))
     refuse (g_queue_peek_head (&self->unnamed), IPC_REFUSAL_CLOSING, "the master is handing over");
 
-  ipc_poller_start_timer (self->poller, &self->resign, RESIGN_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND, stage_over_cb, self);
+  ipc_poller_start_timer (self->poller, &self->resign, RESIGN_TIMEOUT_US, stage_over_cb, self);
   continue_resigning (self);
 }

@@ -12,7 +12,7 @@ typedef struct {
   void (*replaced) (gpointer user_data);                          /* it failed: end the epoch */
   void (*handle) (IpcMessage *message, gpointer user_data);       /* may end the epoch, or everything */
   void (*set_accepting) (gboolean accepting, gpointer user_data); /* too many handshakes, or no longer */
-  void (*resigned) (gpointer user_data);                          /* everything is answered and written: end the epoch */
+  void (*resigned) (gpointer user_data);                          /* all is answered and written: end the epoch */
 } IpcMasterEvents;
 
 typedef struct {

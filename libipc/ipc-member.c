@@ -12,9 +12,9 @@
 #include "ipc-poller.h"
 
 /*
- * A member of a group, without the GObject around it: owns the poller and the directory, and puts together what works on
- * them. The campaign says whether this member is master; while it is, there is an IpcMaster, one for each epoch; the client sends.
- * It exists from the start of a node to its end.
+ * A member of a group, without the GObject around it: owns the poller and the directory, and puts together what works
+ * on them. The campaign says whether this member is master; while it is, there is an IpcMaster, one for each epoch; the
+ * client sends. It exists from the start of a node to its end.
  */
 
 struct _IpcMember {

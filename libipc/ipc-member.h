@@ -13,7 +13,7 @@ typedef struct {
   void (*handle) (IpcMessage *message, gpointer user_data);   /* in the middle of a turn; may end everything */
   void (*completed) (IpcSend *send, gpointer user_data);      /* @send: (transfer full) */
   void (*failed) (const GError *error, gpointer user_data);   /* what no call returns */
-  void (*turned) (gpointer user_data);                        /* no part of the library is at work: applications may be called */
+  void (*turned) (gpointer user_data);                        /* nothing is at work: applications may be called */
 } IpcMemberEvents;
 
 typedef struct {

@@ -6,10 +6,11 @@
 #include "ipc-error.h"
 
 /*
- * A message at its handler, and the way of its answer back. The message knows a route, not a connection: the connection may end, the
- * mastership too, and the message stays usable; an answer that nobody can take any more is dropped there.
+ * A message at its handler, and the way of its answer back. The message knows a route, not a connection: the connection
+ * may end, the mastership too, and the message stays usable; an answer that nobody can take any more is dropped there.
  *
- * An answer is given once, in any thread. Given in another thread than the node's, it travels to it through the node's main context.
+ * An answer is given once, in any thread. Given in another thread than the node's, it travels to it through the node's
+ * main context.
  */
 
 struct _IpcMessage {
@@ -173,8 +174,8 @@ ipc_message_ref (IpcMessage *self)
  * ipc_message_unref:
  * @self: (transfer full): a message
  *
- * Drops a reference. If it is the last one and the message has not been answered, its sender gets %IPC_ERROR_NO_RESPONSE. Any
- * thread.
+ * Drops a reference. If it is the last one and the message has not been answered, its sender gets
+ * %IPC_ERROR_NO_RESPONSE. Any thread.
  */
 void
 ipc_message_unref (IpcMessage *self)
@@ -271,8 +272,9 @@ ipc_message_get_sequence (IpcMessage *self)
  * ipc_message_get_epoch:
  * @self: a message
  *
- * The epoch in which this node was master when it took the message: the fencing token. Epochs of a group strictly increase, so a
- * resource that remembers the highest epoch it has seen can turn away whatever a replaced master still tries. Any thread.
+ * The epoch in which this node was master when it took the message: the fencing token. Epochs of a group strictly
+ * increase, so a resource that remembers the highest epoch it has seen can turn away whatever a replaced master still
+ * tries. Any thread.
  *
  * Returns: the epoch
  */
@@ -306,9 +308,9 @@ ipc_message_get_redelivered (IpcMessage *self)
  * @self: a message that has not been answered
  * @response: (transfer none) (nullable): what the sender gets; %NULL for no bytes
  *
- * Answers the message. The response is on its way when the main loop turns next. If it is larger than the sender accepts,
- * the sender gets %IPC_ERROR_RESPONSE_LOST; if this node is no longer master, nothing is sent, and the sender asks the next
- * master. Any thread.
+ * Answers the message. The response is on its way when the main loop turns next. If it is larger than the sender
+ * accepts, the sender gets %IPC_ERROR_RESPONSE_LOST; if this node is no longer master, nothing is sent, and the sender
+ * asks the next master. Any thread.
  */
 void
 ipc_message_respond (IpcMessage *self, GBytes *response)
@@ -337,8 +339,8 @@ ipc_message_respond (IpcMessage *self, GBytes *response)
  * @self: a message that has not been answered
  * @error: (transfer none): what the sender gets
  *
- * Answers the message with an error. Domain, code and text arrive as they are; a text too long for a frame is cut. For the
- * rest it is like [method@Ipc.Message.respond]. Any thread.
+ * Answers the message with an error. Domain, code and text arrive as they are; a text too long for a frame is cut. For
+ * the rest it is like [method@Ipc.Message.respond]. Any thread.
  */
 void
 ipc_message_fail (IpcMessage *self, const GError *error)

@@ -2,8 +2,8 @@
 #include "ipc-node-private.h"
 
 /*
- * What a node can be asked and told about itself. Settings can be changed until the node is started; role, epoch and master
- * are derived from the member whenever they are asked for, and notified after the turn in which they changed.
+ * What a node can be asked and told about itself. Settings can be changed until the node is started; role, epoch and
+ * master are derived from the member whenever they are asked for, and notified after the turn in which they changed.
  */
 
 #define DEFAULT_MAX_MESSAGE_SIZE (16 * 1024 * 1024)
@@ -125,8 +125,8 @@ ipc_node_install_properties (GObjectClass *object_class)
   /**
    * IpcNode:group: (getter get_group)
    *
-   * The name of the group: 1 to 64 of `A-Z a-z 0-9 . _ -`, not beginning with a dot. White space around it is removed; it is
-   * checked by [method@Ipc.Node.start].
+   * The name of the group: 1 to 64 of `A-Z a-z 0-9 . _ -`, not beginning with a dot. White space around it is removed;
+   * it is checked by [method@Ipc.Node.start].
    */
   properties[PROP_GROUP] = g_param_spec_string ("group", NULL, NULL, NULL, construct_only);
 
@@ -151,8 +151,9 @@ ipc_node_install_properties (GObjectClass *object_class)
    *
    * The largest message and the largest response, in bytes, that this node sends or accepts.
    */
-  properties[PROP_MAX_MESSAGE_SIZE] = g_param_spec_uint ("max-message-size", NULL, NULL, IPC_MESSAGE_SIZE_MIN_LIMIT,
-                                                         IPC_MESSAGE_SIZE_MAX_LIMIT, DEFAULT_MAX_MESSAGE_SIZE, writable);
+  properties[PROP_MAX_MESSAGE_SIZE]
+    = g_param_spec_uint ("max-message-size", NULL, NULL, IPC_MESSAGE_SIZE_MIN_LIMIT, IPC_MESSAGE_SIZE_MAX_LIMIT,
+                         DEFAULT_MAX_MESSAGE_SIZE, writable);
 
   /**
    * IpcNode:max-pending: (getter get_max_pending) (setter set_max_pending)
@@ -165,8 +166,8 @@ ipc_node_install_properties (GObjectClass *object_class)
   /**
    * IpcNode:send-timeout: (getter get_send_timeout) (setter set_send_timeout)
    *
-   * How long a message may take, from the call to its outcome, in milliseconds, unless the call says something else; 0 for
-   * ever. A slow handler is not an error unless this makes it one.
+   * How long a message may take, from the call to its outcome, in milliseconds, unless the call says something else; 0
+   * for ever. A slow handler is not an error unless this makes it one.
    */
   properties[PROP_SEND_TIMEOUT] = g_param_spec_uint ("send-timeout", NULL, NULL, 0, G_MAXINT, 0, writable);
 

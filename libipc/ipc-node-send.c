@@ -4,8 +4,9 @@
 #include "ipc-error.h"
 
 /*
- * The calls that send. Each makes one IpcSend, which is the entry in the client's outbox and the result of the call; whatever
- * happens it comes back through ipc_node_take_completed(), so a callback is never called before the call has returned.
+ * The calls that send. Each makes one IpcSend, which is the entry in the client's outbox and the result of the call;
+ * whatever happens it comes back through ipc_node_take_completed(), so a callback is never called before the call has
+ * returned.
  */
 
 static GError *
@@ -63,9 +64,9 @@ start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancella
  * @callback: (nullable): called once, with the outcome; never before this function has returned
  * @user_data: for @callback
  *
- * Sends a message to the group's master. Messages of a node are handled in the order in which they were sent, and each has exactly
- * one outcome, which [method@Ipc.Node.send_finish] returns. If the master dies meanwhile, the message goes to the next one with the same
- * identity; if it may have been begun already, it is marked as redelivered there.
+ * Sends a message to the group's master. Messages of a node are handled in the order in which they were sent, and each
+ * has exactly one outcome, which [method@Ipc.Node.send_finish] returns. If the master dies meanwhile, the message goes
+ * to the next one with the same identity; if it may have been begun already, it is marked as redelivered there.
  */
 void
 ipc_node_send_full_async (IpcNode *self, GBytes *message, IpcSendFlags flags, int timeout_ms, GCancellable *cancellable,
@@ -105,9 +106,9 @@ ipc_node_send_async (IpcNode *self, GBytes *message, GCancellable *cancellable, 
  * The outcome of a message.
  *
  * Errors that say that it was certainly not handled: %IPC_ERROR_MESSAGE_TOO_LARGE, %IPC_ERROR_QUEUE_FULL,
- * %IPC_ERROR_NO_MASTER, %IPC_ERROR_NOT_SENT, %IPC_ERROR_NOT_A_CLIENT, %IPC_ERROR_CLOSED. That it may have been, or may yet be:
- * %IPC_ERROR_TIMED_OUT, %IPC_ERROR_OUTCOME_UNKNOWN. That it was: %IPC_ERROR_RESPONSE_LOST, %IPC_ERROR_NO_RESPONSE, and
- * whatever error the handler set. %G_IO_ERROR_CANCELLED: the text says which.
+ * %IPC_ERROR_NO_MASTER, %IPC_ERROR_NOT_SENT, %IPC_ERROR_NOT_A_CLIENT, %IPC_ERROR_CLOSED. That it may have been, or may
+ * yet be: %IPC_ERROR_TIMED_OUT, %IPC_ERROR_OUTCOME_UNKNOWN. That it was: %IPC_ERROR_RESPONSE_LOST,
+ * %IPC_ERROR_NO_RESPONSE, and whatever error the handler set. %G_IO_ERROR_CANCELLED: the text says which.
  *
  * Returns: (transfer full): the response, or %NULL with @error set
  */
@@ -170,12 +171,12 @@ cancel_blocking (IpcNode *self, IpcSend *send, GCancellable *cancellable)
  * @timeout_ms: how long it may take, in milliseconds, or %IPC_TIMEOUT_DEFAULT or %IPC_TIMEOUT_NONE
  * @cancellable: (nullable): ends the wait
  *
- * Sends a message and waits for its outcome; see [method@Ipc.Node.send_full_async]. While it waits, only this node's own
- * input and output go on: no other source of the main context runs, and no callback and no signal of this node.
+ * Sends a message and waits for its outcome; see [method@Ipc.Node.send_full_async]. While it waits, only this node's
+ * own input and output go on: no other source of the main context runs, and no callback and no signal of this node.
  *
- * A node that is itself the master can do this, because its handler is called meanwhile, for this and for any other message
- * that arrives. What the handler needs must not depend on the code that waits here, and a handler that answers later from another source of the same
- * main context cannot do so before this call returns: give such calls a timeout.
+ * A node that is itself the master can do this, because its handler is called meanwhile, for this and for any other
+ * message that arrives. What the handler needs must not depend on the code that waits here, and a handler that answers
+ * later from another source of the same main context cannot do so before this call returns: give such calls a timeout.
  *
  * Returns: (transfer full): the response, or %NULL with @error set as by [method@Ipc.Node.send_finish]
  */

@@ -21,25 +21,26 @@
  * ipc_node_send_async (node, bytes, NULL, on_response, NULL);
  * ```
  *
- * The group has one master at any time. When it dies, one of the other candidates takes its place within about a millisecond, every
- * node finds it by itself, and what was on its way is sent again: every message still ends with one outcome.
+ * The group has one master at any time. When it dies, one of the other candidates takes its place within about a
+ * millisecond, every node finds it by itself, and what was on its way is sent again: every message still ends with one
+ * outcome.
  *
  * A node belongs to the thread that made it and works in the main context that was that thread's default one; all its
- * functions are to be called from that thread. Callbacks and signals come from there too, handlers and callbacks never before the call that
- * asked for them has returned.
+ * functions are to be called from that thread. Callbacks and signals come from there too, handlers and callbacks never
+ * before the call that asked for them has returned.
  *
- * A node that is no longer needed is closed with [method@Ipc.Node.close_async]: it answers what it has accepted and hands over. If
- * its last reference is dropped without that, it ends at once, as if its process had died: nobody loses
+ * A node that is no longer needed is closed with [method@Ipc.Node.close_async]: it answers what it has accepted and
+ * hands over. If its last reference is dropped without that, it ends at once, as if its process had died: nobody loses
  * anything by it, but messages may be handled a second time. A message that is pending keeps the node alive.
  */
 
 /*
- * Policy only: what may be asked of a node, and who is told. The member does the work. ipc-node-send.c has the calls that
- * send, ipc-node-properties.c the properties.
+ * Policy only: what may be asked of a node, and who is told. The member does the work. ipc-node-send.c has the calls
+ * that send, ipc-node-properties.c the properties.
  *
- * Applications are called at two places: the handler, in the middle of a turn, for each message; everything else (results,
- * notifications, the error signal) in tell(), after a turn of the main loop, when no part of the library is at work. Both may
- * close or drop the node.
+ * Applications are called at two places: the handler, in the middle of a turn, for each message; everything else
+ * (results, notifications, the error signal) in tell(), after a turn of the main loop, when no part of the library is
+ * at work. Both may close or drop the node.
  */
 
 /* Errors nobody has listened to yet; further ones are dropped, the first tell more. */
@@ -233,8 +234,8 @@ ipc_node_class_init (IpcNodeClass *klass)
    * @self: the node
    * @error: what has happened
    *
-   * Something went wrong that no call returns: the node could not become master or not listen, a peer broke the protocol, a
-   * master refused it. The node goes on and tries again by itself; nothing has to be done.
+   * Something went wrong that no call returns: the node could not become master or not listen, a peer broke the
+   * protocol, a master refused it. The node goes on and tries again by itself; nothing has to be done.
    */
   signals[SIGNAL_ERROR] = g_signal_new ("error", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                         G_TYPE_NONE, 1, G_TYPE_ERROR);
@@ -286,9 +287,9 @@ campaign (IpcNode *self)
  * Sets what handles the messages when this node is master. A candidate without a handler does not campaign; one that is
  * given a handler while it runs begins then. The handler can be set once.
  *
- * The handler is called in the node's main context, for the messages of one sender in the order in which they were sent. It
- * should return soon: while it runs, the node does nothing else. It answers the message at once, or keeps a reference and
- * answers later.
+ * The handler is called in the node's main context, for the messages of one sender in the order in which they were
+ * sent. It should return soon: while it runs, the node does nothing else. It answers the message at once, or keeps a
+ * reference and answers later.
  */
 void
 ipc_node_set_handler (IpcNode *self, IpcHandler handler, gpointer user_data, GDestroyNotify destroy)
@@ -312,12 +313,12 @@ ipc_node_set_handler (IpcNode *self, IpcHandler handler, gpointer user_data, GDe
  * ipc_node_start:
  * @self: a node
  *
- * Joins the group: looks for its master and, if the node is a candidate, queues to succeed it. It returns without waiting for
- * either; [property@Ipc.Node:role] tells how it went on. A node is started once.
+ * Joins the group: looks for its master and, if the node is a candidate, queues to succeed it. It returns without
+ * waiting for either; [property@Ipc.Node:role] tells how it went on. A node is started once.
  *
  * Errors: %IPC_ERROR_INVALID_GROUP; %IPC_ERROR_RUNTIME_DIR if the directory is missing, not the user's, has another
- * mode than 0700, is a symbolic link, read-only or full; %IPC_ERROR_CLOSED if the node has been closed. After a failure it may be
- * tried again.
+ * mode than 0700, is a symbolic link, read-only or full; %IPC_ERROR_CLOSED if the node has been closed. After a failure
+ * it may be tried again.
  *
  * Returns: whether the node is running
  */
@@ -366,9 +367,10 @@ ipc_node_start (IpcNode *self, GError **error)
  * @callback: (nullable): called when the node has left the group
  * @user_data: for @callback
  *
- * Leaves the group in good order. Messages that this node has sent and that have no answer fail: with %IPC_ERROR_CLOSED if they were never
- * sent, with %IPC_ERROR_OUTCOME_UNKNOWN otherwise. If it is master, it takes no more messages, waits up to five seconds for handlers to answer
- * what was accepted, and hands over: nothing of that fails, and nothing is handled again.
+ * Leaves the group in good order. Messages that this node has sent and that have no answer fail: with %IPC_ERROR_CLOSED
+ * if they were never sent, with %IPC_ERROR_OUTCOME_UNKNOWN otherwise. If it is master, it takes no more messages, waits
+ * up to five seconds for handlers to answer what was accepted, and hands over: nothing of that fails, and nothing is
+ * handled again.
  */
 void
 ipc_node_close_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)

@@ -5,7 +5,8 @@
 
 /*
  * Frames on their way out, as few pieces as possible so that one system call writes many. Small frames are copied one
- * behind the other into buffers; a large payload is referenced where it is. What has been written is taken off the front.
+ * behind the other into buffers; a large payload is referenced where it is. What has been written is taken off the
+ * front.
  */
 
 /* Up to here copying is cheaper than one more vector in the write. */

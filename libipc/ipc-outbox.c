@@ -2,16 +2,17 @@
 #include "ipc-outbox.h"
 
 /*
- * What a client has to send and what it waits for: a ring of slots, one for each sequence number from the oldest message
- * that needs an answer to the newest. Pure: it decides what goes out next, with which mark, and within which window.
+ * What a client has to send and what it waits for: a ring of slots, one for each sequence number from the oldest
+ * message that needs an answer to the newest. Pure: it decides what goes out next, with which mark, and within which
+ * window.
  *
  *       acknowledged          next            last
  *   done    |  sent, unanswered |  queued       |
  *
- * A message is QUEUED until next() gives it out, then SENT until it is answered. When the connection ends, what was SENT is
- * QUEUED again, marked as begun, and goes out first on the next connection: order and identity never change. A message
- * given up while SENT keeps its slot without anybody waiting, until it is answered or the connection ends: the master still
- * works on it, so it still counts against the window.
+ * A message is QUEUED until next() gives it out, then SENT until it is answered. When the connection ends, what was
+ * SENT is QUEUED again, marked as begun, and goes out first on the next connection: order and identity never change. A
+ * message given up while SENT keeps its slot without anybody waiting, until it is answered or the connection ends: the
+ * master still works on it, so it still counts against the window.
  */
 
 typedef enum {

@@ -38,8 +38,8 @@ typedef enum {
   IPC_OUTBOX_MAY_BE_HANDLED,
 } IpcOutboxFate;
 
-/* The ring grows to this many sequence numbers between the oldest unanswered message and the newest; it takes a message that is never answered
- * while a million newer ones were given up unsent to get there. */
+/* The ring grows to this many sequence numbers between the oldest unanswered message and the newest; it takes a message
+ * that is never answered while a million newer ones were given up unsent to get there. */
 #define IPC_OUTBOX_SPAN_MAX (1u << 20)
 
 void ipc_outbox_init (IpcOutbox *self);

@@ -91,8 +91,8 @@ ipc_peer_get_id (IpcPeer *self)
  * ipc_peer_get_pid:
  * @self: a peer
  *
- * The process, as the kernel recorded it when the connection was made, seen from this process's PID namespace. It may have ended since, and its
- * number may belong to another process by now.
+ * The process, as the kernel recorded it when the connection was made, seen from this process's PID namespace. It may
+ * have ended since, and its number may belong to another process by now.
  *
  * Returns: the process id; 0 if the process is not visible from here
  */

@@ -8,17 +8,18 @@
 #include "ipc-fork-guard.h"
 
 /*
- * All of a node's I/O behind one GSource: one epoll set for its descriptors, a sorted list of timers, and work that is put
- * off to the end of a turn so that many frames go out in one write. GMainContext polls every descriptor of every source at each turn; with a
- * thousand connections that doubles the price of a round trip, and with one epoll set it does not (docs/architecture.md).
+ * All of a node's I/O behind one GSource: one epoll set for its descriptors, a sorted list of timers, and work that is
+ * put off to the end of a turn so that many frames go out in one write. GMainContext polls every descriptor of every
+ * source at each turn; with a thousand connections that doubles the price of a round trip, and with one epoll set it
+ * does not (docs/architecture.md).
  *
- * A turn: ready descriptors first (a file event may say that we are no longer master), then timers that are due, then what
- * was deferred. After a turn that the main loop makes comes the epilogue, in which applications' callbacks are called; a
- * turn that a blocking call makes has none.
+ * A turn: ready descriptors first (a file event may say that we are no longer master), then timers that are due, then
+ * what was deferred. After a turn that the main loop makes comes the epilogue, in which applications' callbacks are
+ * called; a turn that a blocking call makes has none.
  *
- * Turns nest: a handler may make a blocking send, or run a main loop of its own. Whatever is removed meanwhile is taken out
- * of the batches of all turns that are under way. Readiness is computed in prepare() from the lists, and not kept as the
- * source's ready time, because setting that writes to the context's wake-up descriptor each time.
+ * Turns nest: a handler may make a blocking send, or run a main loop of its own. Whatever is removed meanwhile is taken
+ * out of the batches of all turns that are under way. Readiness is computed in prepare() from the lists, and not kept
+ * as the source's ready time, because setting that writes to the context's wake-up descriptor each time.
  */
 
 /* Ready descriptors taken at once; more are taken in the next turn, after the main loop has looked at other sources. */

@@ -2,9 +2,9 @@
 #include "ipc-roles.h"
 
 /*
- * The state machine of a candidate, as a table: (state, event) -> (state, actions). A pair that is not in the table changes
- * nothing: the event came too late to matter, as when the lock is granted while the node is leaving. docs/election.md
- * prints the same table; the role is derived from the state and never stored.
+ * The state machine of a candidate, as a table: (state, event) -> (state, actions). A pair that is not in the table
+ * changes nothing: the event came too late to matter, as when the lock is granted while the node is leaving.
+ * docs/election.md prints the same table; the role is derived from the state and never stored.
  */
 
 #define CEASE IPC_CAMPAIGN_DO_CEASE

@@ -10,7 +10,8 @@
 
 G_DECLARE_FINAL_TYPE (IpcSend, ipc_send, IPC, SEND, GObject)
 
-/* One call of ipc_node_send_*(): it is the result that the application's callback gets, and also the entry in the client's outbox. */
+/* One call of ipc_node_send_*(): it is the result that the application's callback gets, and also the entry in the
+ * client's outbox. */
 struct _IpcSend {
   GObject parent_instance;
 

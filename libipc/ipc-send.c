@@ -3,7 +3,8 @@
 
 /*
  * A GAsyncResult of its own instead of a GTask: a pipeline with one GTask for each message was measured at less than a
- * quarter of the rate of the same loop without (docs/architecture.md). One object carries a message from the call to its callback.
+ * quarter of the rate of the same loop without (docs/architecture.md). One object carries a message from the call to
+ * its callback.
  */
 
 static void async_result_iface_init (GAsyncResultIface *iface);

@@ -5,11 +5,12 @@
 #include "ipc-inbox.h"
 
 /*
- * One sender in one epoch: its inbox, the connection it has at the moment, and the way back for answers. It outlives the
- * connection, so that a message sent again after a reconnect is recognised; and its memory outlives the epoch as long as a message
- * is somewhere, so that a late answer goes nowhere instead of into freed memory.
+ * One sender in one epoch: its inbox, the connection it has at the moment, and the way back for answers. It outlives
+ * the connection, so that a message sent again after a reconnect is recognised; and its memory outlives the epoch as
+ * long as a message is somewhere, so that a late answer goes nowhere instead of into freed memory.
  *
- * Flow: while the sender has more bytes unanswered than it was granted, or does not read its answers, nothing is read from it.
+ * Flow: while the sender has more bytes unanswered than it was granted, or does not read its answers, nothing is read
+ * from it.
  */
 
 /* Answers kept for a sender that reconnects within the epoch; above it they become "lost". */
@@ -97,7 +98,8 @@ ipc_sender_new (GMainContext *context, IpcPeer *peer, guint32 response_size_max,
   return self;
 }
 
-/* The master is done with the sender. Messages that are still somewhere keep its memory, and their answers go nowhere. */
+/* The master is done with the sender. Messages that are still somewhere keep its memory, and their answers go
+ * nowhere. */
 void
 ipc_sender_free (IpcSender *self)
 {

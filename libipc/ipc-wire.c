@@ -4,11 +4,12 @@
 #include <string.h>
 
 /*
- * Bytes <-> values, and nothing else: no state, no I/O, no limits that depend on who speaks (ipc-handshake.c has those).
- * docs/protocol.md is the specification; each offset below is one of its table rows.
+ * Bytes <-> values, and nothing else: no state, no I/O, no limits that depend on who speaks (ipc-handshake.c has
+ * those). docs/protocol.md is the specification; each offset below is one of its table rows.
  *
  * Integers are put together byte by byte: never a struct cast onto bytes, so alignment and byte order of the machine do
- * not matter. The parsers return NULL, or a sentence that says what was wrong with the bytes; it goes to the peer as it is.
+ * not matter. The parsers return NULL, or a sentence that says what was wrong with the bytes; it goes to the peer as it
+ * is.
  */
 
 static const guint8 hello_magic[4] = { 'L', 'I', 'P', 'C' };

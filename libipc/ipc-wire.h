@@ -9,7 +9,8 @@
 #define IPC_WIRE_WELCOME_SIZE 40
 #define IPC_NODE_ID_SIZE 16
 
-/* What a stranger may make us buffer before the handshake is done: HELLO and WELCOME have 40 bytes, REFUSED a sentence. */
+/* What a stranger may make us buffer before the handshake is done: HELLO and WELCOME have 40 bytes, REFUSED a
+ * sentence. */
 #define IPC_WIRE_HANDSHAKE_PAYLOAD_MAX 1024
 /* Any FAILURE of this size is accepted, whatever the size limit of messages: an error must always get through. */
 #define IPC_WIRE_FAILURE_MIN_LIMIT 1024
