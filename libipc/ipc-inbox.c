@@ -47,8 +47,11 @@ forget (IpcInbox *self, guint64 sequence)
 static void
 forget_up_to (IpcInbox *self, guint64 sequence)
 {
-  for (guint64 s = self->acknowledged + 1; s <= MIN (sequence, self->accepted); s++)
-    forget (self, s);
+  guint64 last = MIN (sequence, self->accepted);
+
+  /* Counted so that it also ends at the largest number there is. */
+  for (guint64 s = self->acknowledged; s < last;)
+    forget (self, ++s);
 
   self->acknowledged = sequence;
 }
@@ -78,8 +81,8 @@ grow (IpcInbox *self, guint64 span)
     self->capacity = self->capacity == 0 ? FIRST_CAPACITY : self->capacity * 2;
 
   self->slots = g_new0 (IpcInboxSlot, self->capacity);
-  for (guint64 s = old.acknowledged + 1; s <= old.accepted; s++)
-    *slot_of (self, s) = *slot_of (&old, s);
+  for (guint64 s = old.acknowledged; s < old.accepted; s++)
+    *slot_of (self, s + 1) = *slot_of (&old, s + 1);
 
   g_free (old.slots);
 }
