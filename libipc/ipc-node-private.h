@@ -37,6 +37,7 @@ struct _IpcNode {
   IpcMember *member; /* (owned) (nullable) while running or closing */
   GTask *close_task; /* (owned) (nullable) while closing */
 
+  IpcSendPool pool;
   GQueue completed;     /* (owned) of IpcSend, whose callbacks are due */
   GQueue errors;        /* (owned) of GError, to be signalled */
   IpcRole told_role;    /* what was last notified */

@@ -78,7 +78,8 @@ ipc_node_send_full_async (IpcNode *self, GBytes *message, IpcSendFlags flags, in
   g_return_if_fail (timeout_ms >= IPC_TIMEOUT_DEFAULT);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  start_send (self, ipc_send_new (G_OBJECT (self), message, flags, callback, user_data), timeout_ms, cancellable);
+  start_send (self, ipc_send_new (&self->pool, G_OBJECT (self), message, flags, callback, user_data), timeout_ms,
+              cancellable);
 }
 
 /**
@@ -193,7 +194,7 @@ ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFlags flags, int time
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  send = ipc_send_new (G_OBJECT (self), message, flags, NULL, NULL);
+  send = ipc_send_new (&self->pool, G_OBJECT (self), message, flags, NULL, NULL);
   start_send (self, g_object_ref (send), timeout_ms, NULL);
   while (!send->done) {
     ipc_member_turn_blocking (self->member, cancellable);

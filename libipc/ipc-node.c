@@ -63,7 +63,7 @@ call_back (IpcNode *self)
     IpcSend *send = g_queue_pop_head_link (&self->completed)->data;
 
     ipc_send_call_back (send);
-    g_object_unref (send);
+    ipc_send_release (send, &self->pool);
   }
 
   if (self->completed.length > 0 && self->member != NULL)
@@ -211,6 +211,7 @@ ipc_node_finalize (GObject *object)
 
   if (self->handler_destroy != NULL)
     self->handler_destroy (self->handler_data);
+  ipc_send_pool_clear (&self->pool);
   g_queue_clear_full (&self->errors, (GDestroyNotify) g_error_free);
   g_clear_pointer (&self->told_master, ipc_peer_unref);
   g_clear_pointer (&self->context, g_main_context_unref);

@@ -33,6 +33,13 @@ struct _IpcSend {
   GList link;       /* in the node's queue of calls whose callbacks are due */
 };
 
-IpcSend *ipc_send_new (GObject *source, GBytes *payload, IpcSendFlags flags, GAsyncReadyCallback callback,
-                       gpointer user_data);
+/* Objects to be used again. All zero when empty. */
+typedef struct {
+  GQueue spare; /* (owned) of IpcSend */
+} IpcSendPool;
+
+IpcSend *ipc_send_new (IpcSendPool *pool, GObject *source, GBytes *payload, IpcSendFlags flags,
+                       GAsyncReadyCallback callback, gpointer user_data);
 void ipc_send_call_back (IpcSend *self);
+void ipc_send_release (IpcSend *self, IpcSendPool *pool);
+void ipc_send_pool_clear (IpcSendPool *self);
