@@ -206,6 +206,7 @@ do_serve (IpcCampaign *self)
   ipc_campaign_saw_epoch (self, self->epoch);
   self->events->elected (self->epoch, self->user_data);
   start_listening (self);
+  ipc_group_dir_try_watch (self->dir); /* nobody needs it as much as the master */
   ipc_poller_start_timer (self->poller, &self->sweep, SWEEP_DELAY_US, sweep_cb, self);
 }
 

@@ -10,6 +10,13 @@
  * that. */
 #define FOREIGN_DOMAINS_MAX 1024
 
+/**
+ * ipc_error_quark:
+ *
+ * The error domain. Any thread.
+ *
+ * Returns: the quark of `ipc-error-quark`
+ */
 G_DEFINE_QUARK (ipc-error-quark, ipc_error)
 
 /**

@@ -187,13 +187,21 @@ ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_o
   return self;
 }
 
+static void
+stop_watching (IpcGroupDir *self)
+{
+  if (self->inotify_fd == -1)
+    return;
+
+  ipc_poller_unwatch (self->poller, &self->watch);
+  ipc_fork_guard_close (self->inotify_fd);
+  self->inotify_fd = -1;
+}
+
 void
 ipc_group_dir_free (IpcGroupDir *self)
 {
-  if (self->inotify_fd != -1) {
-    ipc_poller_unwatch (self->poller, &self->watch);
-    ipc_fork_guard_close (self->inotify_fd);
-  }
+  stop_watching (self);
   if (self->fd != -1)
     close (self->fd);
   g_free (self->base);
@@ -245,35 +253,47 @@ add_inotify (IpcGroupDir *self)
 }
 
 /**
+ * ipc_group_dir_try_watch:
+ *
+ * A user has 128 inotify instances by default, for all processes together, so there may be none left. Events are only a
+ * hint; without them whoever searches has to look again sooner, and may call this to try again.
+ *
+ * Returns: whether the directory is being watched
+ */
+gboolean
+ipc_group_dir_try_watch (IpcGroupDir *self)
+{
+  if (self->inotify_fd != -1)
+    return TRUE;
+
+  self->inotify_fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+  if (self->inotify_fd == -1)
+    return FALSE;
+
+  ipc_fork_guard_add (self->inotify_fd);
+  if (add_inotify (self) && ipc_poller_watch (self->poller, &self->watch, self->inotify_fd, EPOLLIN, inotify_cb, self))
+    return TRUE;
+
+  ipc_fork_guard_close (self->inotify_fd);
+  self->inotify_fd = -1;
+  return FALSE;
+}
+
+/**
  * ipc_group_dir_watch:
  * @func: called in the poller's turns when something may have changed
  *
- * Returns: whether the directory is being watched; otherwise @error is set
+ * Begins to watch the directory, if that is possible now.
  */
-gboolean
-ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data, GError **error)
+void
+ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data)
 {
-  g_assert (self->inotify_fd == -1);
-
   self->poller = poller;
   self->func = func;
   self->user_data = user_data;
 
-  self->inotify_fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
-  if (self->inotify_fd == -1) {
-    set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
-    return FALSE;
-  }
-
-  ipc_fork_guard_add (self->inotify_fd);
-  if (!add_inotify (self) || !ipc_poller_watch (poller, &self->watch, self->inotify_fd, EPOLLIN, inotify_cb, self)) {
-    set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
-    ipc_fork_guard_close (self->inotify_fd);
-    self->inotify_fd = -1;
-    return FALSE;
-  }
-
-  return TRUE;
+  if (!ipc_group_dir_try_watch (self))
+    g_info ("%s: cannot be watched for now: %s", self->path, g_strerror (errno));
 }
 
 /* Whether the directory that is open is still the one that the path leads to. */
@@ -307,7 +327,7 @@ ipc_group_dir_reopen (IpcGroupDir *self, GError **error)
   if (self->inotify_fd != -1) {
     inotify_rm_watch (self->inotify_fd, self->watch_id);
     if (!add_inotify (self))
-      return set_dir_error (self->path, "cannot be watched", g_strerror (errno), error);
+      stop_watching (self);
   }
 
   return TRUE;

@@ -24,8 +24,8 @@ IpcGroupDir *ipc_group_dir_open (const char *runtime_dir, const char *group, gbo
                                  GError **error);
 void ipc_group_dir_free (IpcGroupDir *self);
 
-gboolean ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data,
-                              GError **error);
+void ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data);
+gboolean ipc_group_dir_try_watch (IpcGroupDir *self);
 gboolean ipc_group_dir_is_current (IpcGroupDir *self);
 gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
 

@@ -20,8 +20,9 @@
  * There may be an attempt while the link is up: a new socket has been published, and its master may be newer. Then the
  * old connection is read to its end and left. So the state is nothing but which of the two connections there are.
  *
- * A new master is found by the directory's events. A slow timer stands behind them; it runs only while there is no
- * master. Who has nothing to send waits a moment before connecting, so that those who have something go first.
+ * A new master is found by the directory's events. A slow timer stands behind them, and a quicker one in their place
+ * when the user has no inotify instance left; both run only while there is no master. Who has nothing to send waits a
+ * moment before connecting, so that those who have something go first.
  */
 
 /* Events can be lost (overflow, a directory that was deleted and made again): look again by ourselves. */
@@ -29,8 +30,8 @@
 #define LOOK_MAX_MS 2000
 /* The backlog is full, the master was about to die, or it asked us to come again: soon, but not all in step, and each
  * time in a row after twice as long. */
-#define RETRY_MIN_MS 2
-#define RETRY_MAX_MS 20
+#define RETRY_MIN_MS 1
+#define RETRY_MAX_MS 4
 /* Nothing to send: let the others go first. Long enough for a few hundred of them, too short to notice. */
 #define IDLE_MAX_MS 20
 
@@ -75,18 +76,23 @@ look_after (IpcLink *self, int min_ms, int max_ms)
 }
 
 static void
-look_later (IpcLink *self)
-{
-  if (self->current == NULL)
-    look_after (self, LOOK_MIN_MS, LOOK_MAX_MS);
-}
-
-static void
 retry_soon (IpcLink *self)
 {
   int factor = 1 << MIN (self->n_retries++, 10);
 
   look_after (self, MIN (RETRY_MIN_MS * factor, LOOK_MIN_MS), MIN (RETRY_MAX_MS * factor, LOOK_MAX_MS));
+}
+
+static void
+look_later (IpcLink *self)
+{
+  if (self->current != NULL)
+    return;
+
+  if (ipc_group_dir_try_watch (self->dir))
+    look_after (self, LOOK_MIN_MS, LOOK_MAX_MS);
+  else
+    retry_soon (self);
 }
 
 static void
@@ -113,6 +119,7 @@ drop_current (IpcLink *self)
 {
   g_clear_pointer (&self->current, ipc_connection_free);
   g_clear_pointer (&self->master, ipc_peer_unref);
+  self->n_retries = 0;
   self->events->down (self->user_data);
 }
 

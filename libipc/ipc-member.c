@@ -209,7 +209,11 @@ open_group (IpcMember *self, GError **error)
   ipc_poller_set_epilogue (self->poller, turned, self);
   self->dir = ipc_group_dir_open (self->config.runtime_dir, self->config.group, self->config.allow_other_users, error);
 
-  return self->dir != NULL && ipc_group_dir_watch (self->dir, self->poller, dir_changed, self, error);
+  if (self->dir == NULL)
+    return FALSE;
+
+  ipc_group_dir_watch (self->dir, self->poller, dir_changed, self);
+  return TRUE;
 }
 
 /**

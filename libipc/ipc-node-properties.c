@@ -77,6 +77,30 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
 }
 
 static void
+set_handshake_timeout (IpcNode *self, guint handshake_timeout_ms)
+{
+  g_return_if_fail (self->member == NULL);
+
+  if (self->handshake_timeout_ms == handshake_timeout_ms)
+    return;
+
+  self->handshake_timeout_ms = handshake_timeout_ms;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_HANDSHAKE_TIMEOUT]);
+}
+
+static void
+set_allow_other_users (IpcNode *self, gboolean allow_other_users)
+{
+  g_return_if_fail (self->member == NULL);
+
+  if (self->allow_other_users == allow_other_users)
+    return;
+
+  self->allow_other_users = allow_other_users;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ALLOW_OTHER_USERS]);
+}
+
+static void
 set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
 {
   IpcNode *self = IPC_NODE (object);
@@ -101,10 +125,10 @@ set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *p
     ipc_node_set_send_timeout (self, g_value_get_uint (value));
     break;
   case PROP_HANDSHAKE_TIMEOUT:
-    ipc_node_set_handshake_timeout (self, g_value_get_uint (value));
+    set_handshake_timeout (self, g_value_get_uint (value));
     break;
   case PROP_ALLOW_OTHER_USERS:
-    ipc_node_set_allow_other_users (self, g_value_get_boolean (value));
+    set_allow_other_users (self, g_value_get_boolean (value));
     break;
   default:
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -172,7 +196,7 @@ ipc_node_install_properties (GObjectClass *object_class)
   properties[PROP_SEND_TIMEOUT] = g_param_spec_uint ("send-timeout", NULL, NULL, 0, G_MAXINT, 0, writable);
 
   /**
-   * IpcNode:handshake-timeout: (getter get_handshake_timeout) (setter set_handshake_timeout)
+   * IpcNode:handshake-timeout:
    *
    * How long a peer may take to introduce itself, in milliseconds. Who connects and stays silent is closed after that.
    */
@@ -180,7 +204,7 @@ ipc_node_install_properties (GObjectClass *object_class)
                                                           DEFAULT_HANDSHAKE_TIMEOUT_MS, writable);
 
   /**
-   * IpcNode:allow-other-users: (getter get_allow_other_users) (setter set_allow_other_users)
+   * IpcNode:allow-other-users:
    *
    * Whether processes of other users may be peers, and the directories belong to another user. Directories must be
    * 0700 all the same, so this is for root and a user to talk.
@@ -499,77 +523,4 @@ ipc_node_set_send_timeout (IpcNode *self, guint send_timeout_ms)
 
   self->send_timeout_ms = send_timeout_ms;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SEND_TIMEOUT]);
-}
-
-/**
- * ipc_node_get_handshake_timeout: (get-property handshake-timeout)
- * @self: a node
- *
- * How long a peer may take to introduce itself.
- *
- * Returns: milliseconds
- */
-guint
-ipc_node_get_handshake_timeout (IpcNode *self)
-{
-  g_return_val_if_fail (IPC_IS_NODE (self), 0);
-
-  return self->handshake_timeout_ms;
-}
-
-/**
- * ipc_node_set_handshake_timeout: (set-property handshake-timeout)
- * @self: a node that has not been started
- * @handshake_timeout_ms: milliseconds, at least 1
- *
- * Sets how long a peer may take to introduce itself.
- */
-void
-ipc_node_set_handshake_timeout (IpcNode *self, guint handshake_timeout_ms)
-{
-  g_return_if_fail (IPC_IS_NODE (self));
-  g_return_if_fail (self->member == NULL);
-  g_return_if_fail (handshake_timeout_ms >= 1 && handshake_timeout_ms <= G_MAXINT);
-
-  if (self->handshake_timeout_ms == handshake_timeout_ms)
-    return;
-
-  self->handshake_timeout_ms = handshake_timeout_ms;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_HANDSHAKE_TIMEOUT]);
-}
-
-/**
- * ipc_node_get_allow_other_users: (get-property allow-other-users)
- * @self: a node
- *
- * Whether processes of other users may be peers.
- *
- * Returns: whether they may
- */
-gboolean
-ipc_node_get_allow_other_users (IpcNode *self)
-{
-  g_return_val_if_fail (IPC_IS_NODE (self), FALSE);
-
-  return self->allow_other_users;
-}
-
-/**
- * ipc_node_set_allow_other_users: (set-property allow-other-users)
- * @self: a node that has not been started
- * @allow_other_users: whether they may
- *
- * Sets whether processes of other users may be peers.
- */
-void
-ipc_node_set_allow_other_users (IpcNode *self, gboolean allow_other_users)
-{
-  g_return_if_fail (IPC_IS_NODE (self));
-  g_return_if_fail (self->member == NULL);
-
-  if (self->allow_other_users == allow_other_users)
-    return;
-
-  self->allow_other_users = allow_other_users;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ALLOW_OTHER_USERS]);
 }

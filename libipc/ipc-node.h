@@ -75,9 +75,5 @@ IPC_PUBLIC guint ipc_node_get_max_pending (IpcNode *self);
 IPC_PUBLIC void ipc_node_set_max_pending (IpcNode *self, guint max_pending);
 IPC_PUBLIC guint ipc_node_get_send_timeout (IpcNode *self);
 IPC_PUBLIC void ipc_node_set_send_timeout (IpcNode *self, guint send_timeout_ms);
-IPC_PUBLIC guint ipc_node_get_handshake_timeout (IpcNode *self);
-IPC_PUBLIC void ipc_node_set_handshake_timeout (IpcNode *self, guint handshake_timeout_ms);
-IPC_PUBLIC gboolean ipc_node_get_allow_other_users (IpcNode *self);
-IPC_PUBLIC void ipc_node_set_allow_other_users (IpcNode *self, gboolean allow_other_users);
 
 G_END_DECLS
