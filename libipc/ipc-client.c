@@ -87,7 +87,7 @@ deadline_cb (gpointer user_data)
 
   if (fate == IPC_OUTBOX_MAY_BE_HANDLED)
     error = new_fate_error (fate, IPC_ERROR_TIMED_OUT, "no answer came before the deadline");
-  else if (ipc_link_get_master (self->link) == NULL)
+  else if (!ipc_link_is_up (self->link))
     error = new_fate_error (fate, IPC_ERROR_NO_MASTER, "the group had no master before the deadline");
   else
     error = new_fate_error (fate, IPC_ERROR_NOT_SENT, "the master took no more messages before the deadline");
@@ -163,7 +163,7 @@ pump_cb (gpointer user_data)
   IpcClient *self = user_data;
   IpcOutboxItem item;
 
-  if (ipc_link_get_master (self->link) == NULL)
+  if (!ipc_link_is_up (self->link))
     return;
 
   while (ipc_connection_get_queued (ipc_link_get_connection (self->link)) < IPC_CONNECTION_WRITE_HIGH
@@ -390,8 +390,10 @@ refuse_send (IpcClient *self, IpcSend *send)
 void
 ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us)
 {
-  GError *error = refuse_send (self, send);
+  GError *error;
 
+  ipc_link_hurry (self->link);
+  error = refuse_send (self, send);
   if (error != NULL) {
     complete_with_error (self, send, error);
     return;
@@ -404,10 +406,7 @@ ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us)
   if (send->cancel_source != NULL)
     g_source_set_callback (send->cancel_source, G_SOURCE_FUNC (cancelled_cb), send, NULL);
 
-  if (ipc_link_get_master (self->link) != NULL)
-    pump_later (self);
-  else
-    ipc_link_hurry (self->link);
+  pump_later (self);
 }
 
 /* The present master, or NULL. */

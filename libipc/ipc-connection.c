@@ -15,10 +15,10 @@
  * what the frame reader says.
  *
  * Reading: up to 64 KiB at a time, and every complete frame is given to the owner at once. A paused connection reads
- * nothing; when its peer hangs up meanwhile it leaves the epoll set, which reports a hang-up for ever, and the end is
- * found when reading goes on. Writing: frames are queued, and all of them go out in one system call at the end of the
- * turn. A failed write is not the end: answers may still be waiting to be read, and after them comes the end of the
- * stream.
+ * nothing, and finds the end of the stream when reading goes on.
+ *
+ * Writing: frames are queued, and all of them go out in one system call at the end of the turn. A failed write is not
+ * the end: answers may still be waiting to be read, and after them comes the end of the stream.
  *
  * System calls are used directly and not through GSocket: the hot path is one recv() and one sendmsg(), and errno
  * decides what a full backlog or a hang-up means.
@@ -49,6 +49,7 @@ struct _IpcConnection {
 };
 
 static void connection_cb (guint32 events, gpointer user_data);
+static void resume_cb (gpointer user_data);
 
 static void
 connection_unref (IpcConnection *self)
@@ -61,19 +62,21 @@ connection_unref (IpcConnection *self)
   g_free (self);
 }
 
-/* Puts the epoll set in step with what we wait for. */
-static void
+/* Puts the epoll set in step with what we wait for. It reports a hang-up whether we wait for it or not, so a connection
+ * that waits for nothing is not in it. Returns FALSE if the kernel has no room to put it back. */
+static gboolean
 update_watch (IpcConnection *self)
 {
   guint32 wanted = (self->paused || self->ended ? 0 : EPOLLIN) | (self->blocked ? EPOLLOUT : 0);
 
-  if (self->fd == -1)
-    return;
-
-  if (self->watch.func != NULL)
+  if (wanted == 0)
+    ipc_poller_unwatch (self->poller, &self->watch);
+  else if (self->watch.func != NULL)
     ipc_poller_change (self->poller, &self->watch, wanted);
-  else if (wanted != 0 && !ipc_poller_watch (self->poller, &self->watch, self->fd, wanted, connection_cb, self))
-    g_assert_not_reached (); /* it was in the set before */
+  else
+    return ipc_poller_watch (self->poller, &self->watch, self->fd, wanted, connection_cb, self);
+
+  return TRUE;
 }
 
 /**
@@ -183,7 +186,8 @@ ipc_connection_flush (IpcConnection *self)
   }
 
   self->blocked = self->out.size > 0;
-  update_watch (self);
+  if (!update_watch (self))
+    ipc_poller_defer (self->poller, &self->resume, resume_cb, self);
 
   relieved = (was_high && self->out.size <= WRITE_LOW) || (was_blocked && self->out.size == 0);
   if (relieved && !self->ended)
@@ -252,6 +256,7 @@ end (IpcConnection *self, const char *violation)
     ipc_connection_refuse (self, IPC_REFUSAL_PROTOCOL, violation);
 
   self->ended = TRUE;
+  self->blocked = FALSE;
   update_watch (self);
   self->events->ended (self, violation, self->user_data);
 }
@@ -320,24 +325,23 @@ connection_cb (guint32 events, gpointer user_data)
 {
   IpcConnection *self = user_data;
 
-  if (events & EPOLLOUT) {
-    g_ref_count_inc (&self->ref_count);
+  g_ref_count_inc (&self->ref_count);
+  if (self->blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
     ipc_connection_flush (self);
-    connection_unref (self);
-    if (self->ended)
-      return;
-  }
-
-  if (!self->paused && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+  if (!self->ended && !self->paused)
     read_frames (self);
-  else if (self->paused && (events & (EPOLLHUP | EPOLLERR)))
-    ipc_poller_unwatch (self->poller, &self->watch);
+  connection_unref (self);
 }
 
 static void
 resume_cb (gpointer user_data)
 {
-  read_frames (user_data);
+  IpcConnection *self = user_data;
+
+  if (update_watch (self))
+    read_frames (self);
+  else
+    end (self, NULL); /* without the watch it would be silent for ever */
 }
 
 /* A paused connection gives out no frames; what has been read is kept. */
@@ -348,8 +352,7 @@ ipc_connection_set_paused (IpcConnection *self, gboolean paused)
     return;
 
   self->paused = paused;
-  update_watch (self);
-  if (!paused)
+  if (!update_watch (self) || !paused)
     ipc_poller_defer (self->poller, &self->resume, resume_cb, self);
 }
 

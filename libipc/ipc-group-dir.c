@@ -296,6 +296,14 @@ ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func,
     g_info ("%s: cannot be watched for now: %s", self->path, g_strerror (errno));
 }
 
+/* While paused, events are kept by the kernel. */
+void
+ipc_group_dir_set_paused (IpcGroupDir *self, gboolean paused)
+{
+  if (self->inotify_fd != -1)
+    ipc_poller_change (self->poller, &self->watch, paused ? 0 : EPOLLIN);
+}
+
 /* Whether the directory that is open is still the one that the path leads to. */
 gboolean
 ipc_group_dir_is_current (IpcGroupDir *self)

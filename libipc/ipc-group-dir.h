@@ -26,6 +26,7 @@ void ipc_group_dir_free (IpcGroupDir *self);
 
 void ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data);
 gboolean ipc_group_dir_try_watch (IpcGroupDir *self);
+void ipc_group_dir_set_paused (IpcGroupDir *self, gboolean paused);
 gboolean ipc_group_dir_is_current (IpcGroupDir *self);
 gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
 

@@ -21,8 +21,12 @@
  * old connection is read to its end and left. So the state is nothing but which of the two connections there are.
  *
  * A new master is found by the directory's events. A slow timer stands behind them, and a quicker one in their place
- * when the user has no inotify instance left; both run only while there is no master. Who has nothing to send waits a
- * moment before connecting, so that those who have something go first.
+ * when the user has no inotify instance left; both run only while there is no master.
+ *
+ * The death of a master wakes up every node of its group at once, and the publication of the next one does so again. If
+ * all of them went to work, the successor would have to wait for its turn on the processor: with 300 nodes on two cores
+ * for tens of milliseconds. So a node that has nothing to send takes a nap when it hears of either: for a moment it
+ * listens neither to its connection nor to the directory. Who has something to send goes first.
  */
 
 /* Events can be lost (overflow, a directory that was deleted and made again): look again by ourselves. */
@@ -32,8 +36,10 @@
  * time in a row after twice as long. */
 #define RETRY_MIN_MS 1
 #define RETRY_MAX_MS 4
-/* Nothing to send: let the others go first. Long enough for a few hundred of them, too short to notice. */
-#define IDLE_MAX_MS 20
+/* Nothing to send: let the others go first. Longer than a fail-over takes, spread out for a few hundred of them, and too
+ * short to notice. */
+#define NAP_MIN_MS 5
+#define NAP_MAX_MS 30
 
 struct _IpcLink {
   IpcPoller *poller; /* (unowned) */
@@ -48,12 +54,15 @@ struct _IpcLink {
   IpcConnection *current; /* (owned) (nullable) up */
   IpcPeer *master;        /* (owned) (nullable) while up */
   IpcTimer look;
-  gboolean idle_wait; /* the timer runs only to let others go first */
+  gboolean napping; /* the timer runs only to let others go first */
+  gboolean over;    /* the present connection has ended; it is dropped after the nap */
   guint n_retries;    /* since the link was last up, or a socket published */
   guint64 newest_epoch;
 };
 
 static void connect_now (IpcLink *self);
+
+static void wake_up (IpcLink *self);
 
 static void
 look_cb (gpointer user_data)
@@ -61,6 +70,7 @@ look_cb (gpointer user_data)
   IpcLink *self = user_data;
   g_autoptr (GError) error = NULL;
 
+  wake_up (self);
   if (!ipc_group_dir_is_current (self->dir) && !ipc_group_dir_reopen (self->dir, &error))
     self->events->failed (error, self->user_data);
 
@@ -70,7 +80,6 @@ look_cb (gpointer user_data)
 static void
 look_after (IpcLink *self, int min_ms, int max_ms)
 {
-  self->idle_wait = FALSE;
   ipc_poller_start_timer (self->poller, &self->look, g_random_int_range (min_ms, max_ms) * G_TIME_SPAN_MILLISECOND,
                           look_cb, self);
 }
@@ -96,14 +105,25 @@ look_later (IpcLink *self)
 }
 
 static void
+nap (IpcLink *self)
+{
+  if (self->napping)
+    return;
+
+  self->napping = TRUE;
+  ipc_group_dir_set_paused (self->dir, TRUE);
+  if (self->current != NULL)
+    ipc_connection_set_paused (self->current, TRUE);
+  look_after (self, NAP_MIN_MS, NAP_MAX_MS);
+}
+
+static void
 connect_soon (IpcLink *self)
 {
-  if (self->events->is_urgent (self->user_data)) {
+  if (self->events->is_urgent (self->user_data))
     connect_now (self);
-  } else {
-    look_after (self, 0, IDLE_MAX_MS);
-    self->idle_wait = TRUE;
-  }
+  else
+    nap (self);
 }
 
 static void
@@ -119,8 +139,24 @@ drop_current (IpcLink *self)
 {
   g_clear_pointer (&self->current, ipc_connection_free);
   g_clear_pointer (&self->master, ipc_peer_unref);
+  self->over = FALSE;
   self->n_retries = 0;
   self->events->down (self->user_data);
+}
+
+/* The end of a nap: what was put off is done now. */
+static void
+wake_up (IpcLink *self)
+{
+  if (!self->napping)
+    return;
+
+  self->napping = FALSE;
+  ipc_group_dir_set_paused (self->dir, FALSE);
+  if (self->over)
+    drop_current (self);
+  else if (self->current != NULL)
+    ipc_connection_set_paused (self->current, FALSE);
 }
 
 static void
@@ -230,12 +266,18 @@ pong (IpcConnection *connection, const IpcFrame *ping)
 static void
 current_ended (IpcLink *self, const char *violation)
 {
+  if (violation == NULL && self->attempt == NULL && !self->events->is_urgent (self->user_data)) {
+    self->over = TRUE;
+    nap (self);
+    return;
+  }
+
   drop_current (self);
   if (violation != NULL) {
     look_later (self);
     report_violation (self, violation);
   } else if (self->attempt == NULL) {
-    connect_soon (self);
+    connect_now (self);
   }
 }
 
@@ -409,6 +451,7 @@ ipc_link_stop (IpcLink *self)
   IpcFrameHeader header = { .type = IPC_FRAME_GOODBYE };
 
   self->running = FALSE;
+  wake_up (self);
   ipc_poller_stop_timer (self->poller, &self->look);
   drop_attempt (self);
   if (self->current != NULL) {
@@ -427,15 +470,25 @@ ipc_link_look (IpcLink *self)
     connect_soon (self);
 }
 
-/* Something is to be sent, and there is no master: do not wait for politeness. */
+/* Something is to be sent: no time for a nap. */
 void
 ipc_link_hurry (IpcLink *self)
 {
-  if (self->running && self->look.running && self->idle_wait)
-    connect_now (self);
+  if (!self->running || !self->napping)
+    return;
+
+  wake_up (self);
+  connect_now (self);
 }
 
-/* The present master, or NULL. */
+/* Whether frames can be sent now. There may be a master known while this is not so: for the length of a nap. */
+gboolean
+ipc_link_is_up (IpcLink *self)
+{
+  return self->current != NULL && !self->napping;
+}
+
+/* The present master, as far as is known, or NULL. */
 IpcPeer *
 ipc_link_get_master (IpcLink *self)
 {

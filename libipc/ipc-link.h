@@ -32,6 +32,7 @@ void ipc_link_stop (IpcLink *self);
 void ipc_link_look (IpcLink *self);
 void ipc_link_hurry (IpcLink *self);
 
+gboolean ipc_link_is_up (IpcLink *self);
 IpcPeer *ipc_link_get_master (IpcLink *self);
 IpcConnection *ipc_link_get_connection (IpcLink *self);
 guint64 ipc_link_get_newest_epoch (IpcLink *self);
