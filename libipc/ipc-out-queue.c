@@ -22,7 +22,7 @@ struct _IpcOutSegment {
   const guint8 *data;
   gsize start;
   gsize end;
-  gsize capacity; /* of our own buffer; 0 for a payload */
+  gsize capacity; /* of our own buffer */
 };
 
 static IpcOutSegment *
@@ -69,7 +69,7 @@ reserve (IpcOutQueue *self, gsize len)
   IpcOutSegment *tail = g_queue_peek_tail (&self->segments);
   guint8 *room;
 
-  if (tail == NULL || tail->capacity - tail->end < len) {
+  if (tail == NULL || tail->payload != NULL || tail->capacity - tail->end < len) {
     gsize capacity = tail == NULL ? FIRST_BUFFER_SIZE : BUFFER_SIZE;
 
     tail = push_segment (self);
