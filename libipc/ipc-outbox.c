@@ -141,7 +141,7 @@ ipc_outbox_disconnected (IpcOutbox *self)
 void
 ipc_outbox_handed_over (IpcOutbox *self, guint64 last_accepted)
 {
-  take_back (self, last_accepted, FALSE);
+  take_back (self, MIN (last_accepted, self->last), FALSE);
   self->window_messages = 0;
 }
 
