@@ -17,8 +17,9 @@
  * Reading: up to 64 KiB at a time, and every complete frame is given to the owner at once. A paused connection reads
  * nothing, and finds the end of the stream when reading goes on.
  *
- * Writing: frames are queued, and all of them go out in one system call at the end of the turn. A failed write is not
- * the end: answers may still be waiting to be read, and after them comes the end of the stream.
+ * Writing: frames are queued, and all of them go out in one system call at the end of the turn; when they are many,
+ * some go earlier, so that the peer works on them meanwhile. A failed write is not the end: answers may still be
+ * waiting to be read, and after them comes the end of the stream.
  *
  * System calls are used directly and not through GSocket: the hot path is one recv() and one sendmsg(), and errno
  * decides what a full backlog or a hang-up means.
@@ -27,6 +28,9 @@
 /* One turn reads this often from one connection, so that one fast sender does not starve the others. */
 #define READS_PER_TURN 4
 #define VECTORS_PER_WRITE 64
+/* With everything written at the end of the turn, a thousand small messages in flight are all with one side while the
+ * other waits: measured at 2.7 million a second on two processors, and 4.4 with this. Half of it costs calls on one. */
+#define EARLY_WRITE (32 * 1024)
 #define WRITE_LOW (IPC_CONNECTION_WRITE_HIGH / 4)
 
 struct _IpcConnection {
@@ -160,14 +164,10 @@ ipc_connection_free (IpcConnection *self)
   connection_unref (self);
 }
 
-/* Writes what is queued, as far as the socket takes it. */
-void
-ipc_connection_flush (IpcConnection *self)
+static void
+write_queued (IpcConnection *self)
 {
   struct iovec vectors[VECTORS_PER_WRITE];
-  gboolean was_high = self->out.size > WRITE_LOW;
-  gboolean was_blocked = self->blocked;
-  gboolean relieved;
 
   while (self->out.size > 0 && !self->mute) {
     struct msghdr message = { .msg_iov = vectors };
@@ -188,6 +188,17 @@ ipc_connection_flush (IpcConnection *self)
   self->blocked = self->out.size > 0;
   if (!update_watch (self))
     ipc_poller_defer (self->poller, &self->resume, resume_cb, self);
+}
+
+/* Writes what is queued, as far as the socket takes it. */
+void
+ipc_connection_flush (IpcConnection *self)
+{
+  gboolean was_high = self->out.size > WRITE_LOW;
+  gboolean was_blocked = self->blocked;
+  gboolean relieved;
+
+  write_queued (self);
 
   relieved = (was_high && self->out.size <= WRITE_LOW) || (was_blocked && self->out.size == 0);
   if (relieved && !self->ended)
@@ -200,14 +211,21 @@ flush_cb (gpointer user_data)
   ipc_connection_flush (user_data);
 }
 
+/* The owner is told nothing here: it has not seen the queue high, and if the socket does not take everything we are
+ * blocked, and a flush will follow. */
 static void
-flush_later (IpcConnection *self)
+flush_soon (IpcConnection *self)
 {
-  if (!self->blocked)
+  if (self->blocked)
+    return;
+
+  if (self->out.size >= EARLY_WRITE)
+    write_queued (self);
+  else
     ipc_poller_defer (self->poller, &self->flush, flush_cb, self);
 }
 
-/* Queues a frame to be written at the end of the turn. */
+/* Queues a frame to be written at the end of the turn, or earlier when there are many. */
 void
 ipc_connection_queue (IpcConnection *self, const IpcFrameHeader *header, const guint8 *payload)
 {
@@ -215,7 +233,7 @@ ipc_connection_queue (IpcConnection *self, const IpcFrameHeader *header, const g
     return;
 
   ipc_out_queue_append (&self->out, header, payload);
-  flush_later (self);
+  flush_soon (self);
 }
 
 void
@@ -225,7 +243,7 @@ ipc_connection_queue_bytes (IpcConnection *self, const IpcFrameHeader *header, G
     return;
 
   ipc_out_queue_append_bytes (&self->out, header, payload);
-  flush_later (self);
+  flush_soon (self);
 }
 
 /* Tells the peer why the connection ends, as far as it can be told without waiting. The owner then frees the
@@ -286,9 +304,9 @@ give_frames (IpcConnection *self)
   return FALSE;
 }
 
-/* One read. Returns FALSE when there is nothing more to read now. */
+/* One read. Returns FALSE when there is nothing more to read now. *@filled: it took all the room, so there may be. */
 static gboolean
-read_once (IpcConnection *self)
+read_once (IpcConnection *self, gboolean *filled)
 {
   gsize space;
   guint8 *room = ipc_frame_reader_prepare (&self->reader, &space);
@@ -296,7 +314,8 @@ read_once (IpcConnection *self)
 
   if (n > 0) {
     ipc_frame_reader_commit (&self->reader, n);
-    return give_frames (self) && (gsize) n == space;
+    *filled = (gsize) n == space;
+    return give_frames (self);
   }
 
   if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -311,7 +330,9 @@ read_frames (IpcConnection *self)
   g_ref_count_inc (&self->ref_count);
 
   if (give_frames (self)) {
-    for (int i = 0; i < READS_PER_TURN && read_once (self); i++)
+    gboolean filled = TRUE;
+
+    for (int i = 0; i < READS_PER_TURN && filled && read_once (self, &filled); i++)
       continue;
   }
 
@@ -371,7 +392,10 @@ ipc_connection_drain (IpcConnection *self)
   g_ref_count_inc (&self->ref_count);
   self->paused = FALSE;
   if (give_frames (self)) {
-    while (read_once (self))
+    gboolean filled;
+
+    /* To the end: a read that is short is no sign of it when descriptors came with the bytes. */
+    while (read_once (self, &filled))
       continue;
   }
   usable = !self->ended;
