@@ -334,9 +334,10 @@ poller_dispatch (IpcPoller *self)
 {
   g_ref_count_inc (&self->ref_count);
 
-  self->turn_wanted = FALSE;
   turn (self);
 
+  /* Who wanted a turn until now gets the rest of this one; who wants one from now on gets the next. */
+  self->turn_wanted = FALSE;
   if (self->source != NULL && self->epilogue != NULL) {
     self->epilogue (self->epilogue_data);
     run_deferred (self); /* what the callbacks have sent */
