@@ -14,13 +14,39 @@
  * with the bytes that have really come: at most doubling, and never beyond the frame that is being received. A payload
  * given out by next() is valid until the following prepare().
  *
- * An idle connection holds no buffer: trim() lets it go when nothing is kept in it.
+ * An idle connection holds no buffer: trim() lets it go when nothing is kept in it. The next one that reads in this
+ * thread gets it: 64 KiB are above the size from which free() tidies up the whole heap, and that would be done in
+ * every turn.
  */
 
 /* One read takes this much: many small messages at once, and still below malloc's threshold for mapping pages. */
 #define BUFFER_SIZE (64 * 1024)
 /* Payloads from this size on are handed over with the buffer instead of being copied. */
 #define TAKE_SIZE (64 * 1024)
+
+/* One free buffer of BUFFER_SIZE for each thread. */
+static GPrivate spare_buffer = G_PRIVATE_INIT (g_free);
+
+static guint8 *
+take_buffer (void)
+{
+  guint8 *buffer = g_private_get (&spare_buffer);
+
+  if (buffer == NULL)
+    return g_malloc (BUFFER_SIZE);
+
+  g_private_set (&spare_buffer, NULL);
+  return buffer;
+}
+
+static void
+give_buffer_back (guint8 *buffer, gsize capacity)
+{
+  if (capacity == BUFFER_SIZE && g_private_get (&spare_buffer) == NULL)
+    g_private_set (&spare_buffer, buffer);
+  else
+    g_free (buffer);
+}
 
 void
 ipc_frame_reader_init (IpcFrameReader *self, IpcSide from, guint32 message_size_max)
@@ -62,7 +88,7 @@ ipc_frame_reader_prepare (IpcFrameReader *self, gsize *space)
   gsize kept = self->end - self->start;
 
   if (self->buffer == NULL) {
-    self->buffer = g_malloc (BUFFER_SIZE);
+    self->buffer = take_buffer ();
     self->capacity = BUFFER_SIZE;
   }
 
@@ -151,6 +177,9 @@ ipc_frame_reader_take_payload (IpcFrameReader *self, const IpcFrame *frame)
 void
 ipc_frame_reader_trim (IpcFrameReader *self)
 {
-  if (self->start == self->end)
-    ipc_frame_reader_clear (self);
+  if (self->buffer == NULL || self->start < self->end)
+    return;
+
+  give_buffer_back (g_steal_pointer (&self->buffer), self->capacity);
+  self->capacity = self->start = self->end = 0;
 }
