@@ -108,6 +108,8 @@ ipc_handshake_check (IpcSide from, IpcPhase phase, const IpcFrameHeader *header,
     return "descriptors are not allowed in this version";
   if (field_is_wrong (rules[header->type].sequence, header->sequence))
     return header->sequence != 0 ? "the sequence number must be 0" : "the sequence number is missing";
+  if (header->type == IPC_FRAME_GOODBYE && from == IPC_SIDE_CLIENT && header->sequence != 0)
+    return "the sequence number of a client's GOODBYE must be 0";
   if (field_is_wrong (rules[header->type].number, header->number))
     return header->number != 0 ? "the header's number must be 0" : "the header's number is missing";
   if (length_is_wrong (rules[header->type].length, header->length, message_size_max))
