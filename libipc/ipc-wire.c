@@ -193,14 +193,16 @@ utf8_prefix_len (const char *string, gsize max)
  * @error: what to tell the sender
  * @payload_max: the most bytes the receiver takes
  *
- * The text is cut to fit and made valid UTF-8; domain and code are never changed.
+ * The text is cut to fit and made valid UTF-8; domain and code are not changed,
+ * except that a domain without a usable name gets one: the receiver would take anything else for a violation.
  *
  * Returns: (transfer full): the payload of a FAILURE
  */
 GBytes *
 ipc_wire_new_failure (const GError *error, gsize payload_max)
 {
-  const char *domain = g_quark_to_string (error->domain);
+  const char *quark = g_quark_to_string (error->domain);
+  g_autofree char *domain = g_utf8_make_valid (quark != NULL && quark[0] != '\0' ? quark : "unknown", -1);
   g_autofree char *text = g_utf8_make_valid (error->message, -1);
   gsize domain_len = utf8_prefix_len (domain, IPC_WIRE_DOMAIN_MAX);
   gsize text_len = utf8_prefix_len (text, MAX (payload_max, IPC_WIRE_FAILURE_MIN_LIMIT) - 6 - domain_len);
