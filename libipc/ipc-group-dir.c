@@ -89,7 +89,8 @@ check_dir (IpcGroupDir *self, int fd, const char *path, gboolean private_mode, G
                             (guint) geteuid ());
     return set_dir_error (path, text, NULL, error);
   }
-  if (private_mode ? (st.st_mode & 07777) != 0700 : (st.st_mode & 0022) != 0) {
+  /* The set-group-ID bit comes from the directory above and gives nobody access. */
+  if (private_mode ? (st.st_mode & 0777) != 0700 : (st.st_mode & 0022) != 0) {
     text = g_strdup_printf ("has mode %04o, but %s", st.st_mode & 07777,
                             private_mode ? "must have 0700" : "group and others must not be able to write to it");
     return set_dir_error (path, text, NULL, error);
@@ -160,6 +161,14 @@ find_base (const char *runtime_dir, gboolean *is_default)
   return g_strdup_printf ("%s/libipc-%u", g_get_tmp_dir (), (guint) geteuid ());
 }
 
+/* With a slash behind its name a symbolic link would be followed in spite of O_NOFOLLOW. */
+static void
+strip_slashes (char *path)
+{
+  for (gsize len = strlen (path); len > 1 && path[len - 1] == '/'; len--)
+    path[len - 1] = '\0';
+}
+
 /**
  * ipc_group_dir_open:
  * @runtime_dir: (nullable): the base directory, or %NULL for the default
@@ -174,6 +183,7 @@ ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_o
   IpcGroupDir *self = g_new0 (IpcGroupDir, 1);
 
   self->base = find_base (runtime_dir, &self->make_base);
+  strip_slashes (self->base);
   self->group = g_strdup (group);
   self->path = g_build_filename (self->base, group, NULL);
   self->allow_other_users = allow_other_users;
