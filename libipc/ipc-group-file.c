@@ -67,7 +67,9 @@ create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **
     return FALSE;
   }
 
-  saved_errno = posix_fallocate (fd, 0, FILE_SIZE);
+  do
+    saved_errno = posix_fallocate (fd, 0, FILE_SIZE);
+  while (saved_errno == EINTR); /* tmpfs gives up at any signal */
   if (saved_errno == 0 && pwrite (fd, &header, sizeof header, 0) != (gssize) sizeof header)
     saved_errno = errno;
   if (saved_errno == 0 && linkat (dir_fd, temp_name, dir_fd, "group", 0) == -1 && errno != EEXIST)
