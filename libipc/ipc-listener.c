@@ -60,10 +60,10 @@ bind_and_listen (IpcListener *self, GError **error)
   g_assert (strlen (path) < sizeof address.sun_path);
   strcpy (address.sun_path, path);
 
+  unlinkat (ipc_group_dir_get_fd (self->dir), self->temp_name, 0);
   self->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (self->fd != -1)
     ipc_fork_guard_add (self->fd);
-  unlinkat (ipc_group_dir_get_fd (self->dir), self->temp_name, 0);
 
   /* The mode of the descriptor becomes the mode of the name; the directory is 0700 besides. */
   if (self->fd == -1 || fchmod (self->fd, 0600) == -1
