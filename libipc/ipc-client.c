@@ -65,13 +65,9 @@ complete_with_error (IpcClient *self, IpcSend *send, GError *error)
   complete (self, send);
 }
 
-/**
- * ipc_client_give_up:
- * @send: a call that is not done
- * @reason: (transfer full): its error
- */
-void
-ipc_client_give_up (IpcClient *self, IpcSend *send, GError *reason)
+/* @reason: (transfer full): the error of the call */
+static void
+give_up (IpcClient *self, IpcSend *send, GError *reason)
 {
   ipc_outbox_give_up (&self->outbox, send->sequence);
   complete_with_error (self, send, reason);
@@ -92,21 +88,28 @@ deadline_cb (gpointer user_data)
   else
     error = new_fate_error (fate, IPC_ERROR_NOT_SENT, "the master took no more messages before the deadline");
 
-  ipc_client_give_up (self, send, error);
+  give_up (self, send, error);
 }
 
-static gboolean
-cancelled_cb (GCancellable *cancellable, gpointer user_data)
+/* @cancellable: is cancelled; @send: a call that is not done. The error says what became of the message. */
+void
+ipc_client_cancel (IpcClient *self, IpcSend *send, GCancellable *cancellable)
 {
-  IpcSend *send = user_data;
-  IpcClient *self = send->client;
   g_autoptr (GError) error = NULL;
 
   g_cancellable_set_error_if_cancelled (cancellable, &error);
   g_prefix_error (&error, ipc_outbox_get_fate (&self->outbox, send->sequence) == IPC_OUTBOX_NEVER_SENT
                             ? "The message was not sent: "
                             : "The message was sent and may have been handled: ");
-  ipc_client_give_up (self, send, g_steal_pointer (&error));
+  give_up (self, send, g_steal_pointer (&error));
+}
+
+static gboolean
+cancelled_cb (GCancellable *cancellable, gpointer user_data)
+{
+  IpcSend *send = user_data;
+
+  ipc_client_cancel (send->client, send, cancellable);
 
   return G_SOURCE_REMOVE;
 }
@@ -253,8 +256,8 @@ fail_fast (IpcClient *self)
 
     if (send != NULL && (send->flags & IPC_SEND_FAIL_FAST)
         && ipc_outbox_get_fate (&self->outbox, sequence) == IPC_OUTBOX_NEVER_SENT)
-      ipc_client_give_up (self, send, new_fate_error (IPC_OUTBOX_NEVER_SENT, IPC_ERROR_NO_MASTER,
-                                                      "the master is gone before the message's turn came"));
+      give_up (self, send, new_fate_error (IPC_OUTBOX_NEVER_SENT, IPC_ERROR_NO_MASTER,
+                                           "the master is gone before the message's turn came"));
   }
 }
 
@@ -345,9 +348,9 @@ ipc_client_stop (IpcClient *self)
   while ((send = ipc_outbox_oldest (&self->outbox, &sequence)) != NULL) {
     IpcOutboxFate fate = ipc_outbox_get_fate (&self->outbox, sequence);
 
-    ipc_client_give_up (self, send, new_fate_error (fate, fate == IPC_OUTBOX_NEVER_SENT ? IPC_ERROR_CLOSED
-                                                                                        : IPC_ERROR_OUTCOME_UNKNOWN,
-                                                    "the node was closed"));
+    give_up (self, send, new_fate_error (fate, fate == IPC_OUTBOX_NEVER_SENT ? IPC_ERROR_CLOSED
+                                                                             : IPC_ERROR_OUTCOME_UNKNOWN,
+                                         "the node was closed"));
   }
 
   ipc_link_stop (self->link);

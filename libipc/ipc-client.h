@@ -32,7 +32,7 @@ void ipc_client_stop (IpcClient *self);
 void ipc_client_look (IpcClient *self);
 
 void ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us);
-void ipc_client_give_up (IpcClient *self, IpcSend *send, GError *reason);
+void ipc_client_cancel (IpcClient *self, IpcSend *send, GCancellable *cancellable);
 
 IpcPeer *ipc_client_get_master (IpcClient *self);
 guint64 ipc_client_get_newest_epoch (IpcClient *self);

@@ -36,8 +36,8 @@
  * time in a row after twice as long. */
 #define RETRY_MIN_MS 1
 #define RETRY_MAX_MS 4
-/* Nothing to send: let the others go first. Longer than a fail-over takes, spread out for a few hundred of them, and too
- * short to notice. */
+/* Nothing to send: let the others go first. Longer than a fail-over takes, spread out for a few hundred of them, and
+ * too short to notice. */
 #define NAP_MIN_MS 5
 #define NAP_MAX_MS 30
 

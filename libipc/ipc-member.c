@@ -293,11 +293,10 @@ ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us)
   ipc_client_send (self->client, send, timeout_us);
 }
 
-/* @reason: (transfer full) */
 void
-ipc_member_give_up (IpcMember *self, IpcSend *send, GError *reason)
+ipc_member_cancel (IpcMember *self, IpcSend *send, GCancellable *cancellable)
 {
-  ipc_client_give_up (self->client, send, reason);
+  ipc_client_cancel (self->client, send, cancellable);
 }
 
 /* Waits for something to do and does it, without the main loop and without turned(). */

@@ -37,7 +37,7 @@ void ipc_member_leave (IpcMember *self);
 gboolean ipc_member_has_left (IpcMember *self);
 
 void ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us);
-void ipc_member_give_up (IpcMember *self, IpcSend *send, GError *reason);
+void ipc_member_cancel (IpcMember *self, IpcSend *send, GCancellable *cancellable);
 void ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable);
 void ipc_member_want_turn (IpcMember *self);
 

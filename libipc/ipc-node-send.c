@@ -37,8 +37,8 @@ start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancella
 {
   GError *error = refuse_send (self);
 
-  if (error == NULL)
-    g_cancellable_set_error_if_cancelled (cancellable, &error);
+  if (error == NULL && g_cancellable_set_error_if_cancelled (cancellable, &error))
+    g_prefix_error (&error, "The message was not sent: ");
   if (error != NULL) {
     send->error = error;
     send->done = TRUE;
@@ -153,17 +153,6 @@ ipc_node_get_result_epoch (IpcNode *self, GAsyncResult *result)
   return IPC_SEND (result)->epoch;
 }
 
-static void
-cancel_blocking (IpcNode *self, IpcSend *send, GCancellable *cancellable)
-{
-  GError *error = NULL;
-
-  if (send->done || !g_cancellable_set_error_if_cancelled (cancellable, &error))
-    return;
-
-  ipc_member_give_up (self->member, send, error);
-}
-
 /**
  * ipc_node_send_full:
  * @self: a node that may send
@@ -195,10 +184,12 @@ ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFlags flags, int time
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   send = ipc_send_new (&self->pool, G_OBJECT (self), message, flags, NULL, NULL);
-  start_send (self, g_object_ref (send), timeout_ms, NULL);
+  send->blocking = TRUE;
+  start_send (self, g_object_ref (send), timeout_ms, cancellable);
   while (!send->done) {
     ipc_member_turn_blocking (self->member, cancellable);
-    cancel_blocking (self, send, cancellable);
+    if (!send->done && g_cancellable_is_cancelled (cancellable))
+      ipc_member_cancel (self->member, send, cancellable); /* the main loop, which would do it, does not turn */
   }
 
   return ipc_node_send_finish (self, G_ASYNC_RESULT (send), error);

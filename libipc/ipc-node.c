@@ -145,6 +145,11 @@ tell_soon (IpcNode *self)
 void
 ipc_node_take_completed (IpcNode *self, IpcSend *send)
 {
+  if (send->blocking) {
+    g_object_unref (send); /* not the last reference: the caller has one */
+    return;
+  }
+
   g_queue_push_tail_link (&self->completed, &send->link);
   tell_soon (self);
 }

@@ -16,7 +16,7 @@ struct _IpcSend {
   GObject parent_instance;
 
   GObject *source; /* (owned) the node */
-  GAsyncReadyCallback callback; /* (nullable) %NULL for a blocking call */
+  GAsyncReadyCallback callback; /* (nullable) */
   gpointer user_data;
 
   GBytes *payload; /* (owned) (nullable) until it is done */
@@ -26,6 +26,7 @@ struct _IpcSend {
   IpcTimer deadline;
   GSource *cancel_source; /* (owned) (nullable) */
 
+  gboolean blocking; /* somebody waits for @done, and there is nobody to be called back */
   gboolean done;
   GBytes *response; /* (owned) (nullable) */
   GError *error;    /* (owned) (nullable) */
