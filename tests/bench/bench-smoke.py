@@ -42,7 +42,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='ipc-') as directory:
         report = pathlib.Path(directory, 'report.json')
         subprocess.run([program, *options, '--json', report], check=True,
-                       env={**os.environ, 'TMPDIR': directory})
+                       env={**os.environ, 'XDG_RUNTIME_DIR': directory})
         cases = json.loads(report.read_text())['cases']
         left = [path.name for path in pathlib.Path(directory).iterdir() if path != report]
 

@@ -17,7 +17,7 @@ make_address (const char *dir, const char *name)
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
   if (g_snprintf (address.sun_path, sizeof address.sun_path, "%s/%s", dir, name) >= (int) sizeof address.sun_path)
-    bench_fail ("The path %s is too long for a socket; set TMPDIR to a shorter one", dir);
+    bench_fail ("The path %s is too long for a socket; set XDG_RUNTIME_DIR to a shorter one", dir);
   return address;
 }
 
