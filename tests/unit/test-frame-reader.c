@@ -4,8 +4,8 @@
 #include "ipc-frame-reader.h"
 
 /*
- * Bytes arrive in pieces of any size, and what comes out must not depend on it. And: a peer gets memory only for bytes that it
- * has really sent, never for a length that it merely names.
+ * Bytes arrive in pieces of any size, and what comes out must not depend on it. And: a peer gets memory only for
+ * bytes that it has really sent, never for a length that it merely names.
  */
 
 #define LARGE (300 * 1024)
@@ -182,8 +182,8 @@ test_grows_with_bytes (void)
   Stream stream = { g_byte_array_new (), g_array_new (FALSE, FALSE, sizeof (IpcFrameHeader)) };
   const gsize pieces[] = { 1, 24, 1000, 4096, 65536, 100000 };
 
-  g_test_summary ("A peer that names a large length gets memory for what it has sent: at most twice that, and never more "
-                  "than the frame");
+  g_test_summary ("A peer that names a large length gets memory for what it has sent: at most twice that, and never "
+                  "more than the frame");
 
   add_frame (&stream, (IpcFrameHeader) { LARGE, IPC_FRAME_MESSAGE, 0, 0, 1, 0 }, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (pieces); i++) {
@@ -278,6 +278,36 @@ test_take (void)
 }
 
 static void
+test_take_from_large_buffer (void)
+{
+  Stream stream = { g_byte_array_new (), g_array_new (FALSE, FALSE, sizeof (IpcFrameHeader)) };
+  IpcFrameReader reader;
+  IpcFrame frame;
+  const char *violation;
+  gsize first;
+
+  g_test_summary ("A buffer that an earlier frame has made large holds a large payload and more behind it: taking the "
+                  "payload leaves that behind");
+
+  add_frame (&stream, (IpcFrameHeader) { LARGE, IPC_FRAME_MESSAGE, 0, 0, 1, 0 }, NULL);
+  first = stream.bytes->len;
+  add_frame (&stream, (IpcFrameHeader) { 70000, IPC_FRAME_MESSAGE, 0, 0, 2, 0 }, NULL);
+  add_frame (&stream, (IpcFrameHeader) { 80000, IPC_FRAME_MESSAGE, 0, 0, 3, 0 }, NULL);
+
+  open_reader (&reader, 1 << 20);
+  feed (&reader, stream.bytes->data, first);
+  g_assert_cmpint (ipc_frame_reader_next (&reader, &frame, &violation), ==, IPC_FRAME_READER_FRAME);
+  feed (&reader, stream.bytes->data + first, stream.bytes->len - first);
+  g_assert_cmpint (ipc_frame_reader_next (&reader, &frame, &violation), ==, IPC_FRAME_READER_FRAME);
+  g_autoptr (GBytes) taken = ipc_frame_reader_take_payload (&reader, &frame);
+  g_assert_cmpint (ipc_frame_reader_next (&reader, &frame, &violation), ==, IPC_FRAME_READER_FRAME);
+  g_assert_cmpmem (frame.payload, frame.header.length, stream.bytes->data + stream.bytes->len - 80000, 80000);
+  ipc_frame_reader_clear (&reader);
+  g_assert_cmpmem (g_bytes_get_data (taken, NULL), g_bytes_get_size (taken), stream.bytes->data + first + 24, 70000);
+  stream_clear (&stream);
+}
+
+static void
 test_trim (void)
 {
   IpcFrameReader reader;
@@ -306,13 +336,15 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
-  g_test_add_data_func ("/frame-reader/split/every-offset/client", GINT_TO_POINTER (IPC_SIDE_CLIENT), test_every_offset);
-  g_test_add_data_func ("/frame-reader/split/every-offset/master", GINT_TO_POINTER (IPC_SIDE_MASTER), test_every_offset);
-  g_test_add_data_func ("/frame-reader/split/byte-by-byte/client", GINT_TO_POINTER (IPC_SIDE_CLIENT), test_byte_by_byte);
-  g_test_add_data_func ("/frame-reader/split/byte-by-byte/master", GINT_TO_POINTER (IPC_SIDE_MASTER), test_byte_by_byte);
+#define ADD_SIDE(path, func, side) g_test_add_data_func ("/frame-reader/split/" path, GINT_TO_POINTER (side), func)
+  ADD_SIDE ("every-offset/client", test_every_offset, IPC_SIDE_CLIENT);
+  ADD_SIDE ("every-offset/master", test_every_offset, IPC_SIDE_MASTER);
+  ADD_SIDE ("byte-by-byte/client", test_byte_by_byte, IPC_SIDE_CLIENT);
+  ADD_SIDE ("byte-by-byte/master", test_byte_by_byte, IPC_SIDE_MASTER);
   g_test_add_func ("/frame-reader/large/grows-with-bytes", test_grows_with_bytes);
   g_test_add_func ("/frame-reader/large/too-long", test_too_long);
-  g_test_add_func ("/frame-reader/take", test_take);
+  g_test_add_func ("/frame-reader/take/every-size", test_take);
+  g_test_add_func ("/frame-reader/take/from-large-buffer", test_take_from_large_buffer);
   g_test_add_func ("/frame-reader/trim", test_trim);
 
   return g_test_run ();

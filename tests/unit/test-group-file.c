@@ -75,7 +75,7 @@ test_new (Fixture *fixture, gconstpointer user_data)
   g_autofree char *content = NULL;
   gsize len;
   struct stat st;
-  static const guint8 header[24] = { 'I', 'P', 'C', 'G', 'R', 'O', 'U', 'P', 1, 0, 0, 0, 0, 16, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0 };
+  static const guint8 header[24] = { 'I', 'P', 'C', 'G', 'R', 'O', 'U', 'P', 1, 0, 0, 0, 0, 16, 0, 0, 0, 0, 16 };
 
   g_test_summary ("A new file is what the protocol says, private, reserved on the disk, and begins at the wall clock");
 
@@ -105,8 +105,8 @@ test_epoch_min (Fixture *fixture, gconstpointer user_data)
   IpcGroupFile *file = open_file (fixture, far);
   IpcGroupFile *second = open_file (fixture, far + 5);
 
-  g_test_summary ("A file that is made anew begins above every epoch its maker has seen, also when the clock was set back; a "
-                  "file that is there is not touched");
+  g_test_summary ("A file that is made anew begins above every epoch its maker has seen, also when the clock was set "
+                  "back; a file that is there is not touched");
 
   g_assert_cmpuint (ipc_word_get_epoch (ipc_group_file_get_word (file)), ==, far);
   g_assert_cmpuint (ipc_word_get_epoch (ipc_group_file_get_word (second)), ==, far);
@@ -144,8 +144,8 @@ create_in_child (gpointer user_data)
 static void
 test_race (Fixture *fixture, gconstpointer user_data)
 {
-  g_test_summary ("However many make the file in the same moment, exactly one is put in place, all use it, and it is complete "
-                  "for each of them");
+  g_test_summary ("However many make the file in the same moment, exactly one is put in place, all use it, and it is "
+                  "complete for each of them");
 
   for (guint round = 0; round < N_ROUNDS; round++) {
     Race race = { .fixture = fixture };
@@ -206,7 +206,8 @@ test_foreign (Fixture *fixture, gconstpointer user_data)
   static const guint headers[] = { 0, 7, 8, 12, 13, 16, 18, 23 };
   static const gsize sizes[] = { 0, 1, 64, 4096, 1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1 };
 
-  g_test_summary ("A file that is not ours, or of another version, is refused and left alone: its bytes may be precious");
+  g_test_summary ("A file that is not ours, or of another version, is refused and left alone: its bytes may be "
+                  "precious");
 
   ipc_group_file_free (open_file (fixture, 0));
   g_assert_true (g_file_get_contents (fixture->path, &good, &len, NULL));
@@ -247,7 +248,8 @@ test_modes (Fixture *fixture, gconstpointer user_data)
 static void
 test_not_a_file (Fixture *fixture, gconstpointer user_data)
 {
-  g_test_summary ("A directory, a link or a pipe in the file's place is refused at once: an open that waits would hang the node");
+  g_test_summary ("A directory, a link or a pipe in the file's place is refused at once: an open that waits would "
+                  "hang the node");
 
   g_assert_cmpint (g_mkdir (fixture->path, 0700), ==, 0);
   expect_refused (fixture, "");
@@ -287,7 +289,8 @@ test_retire (Fixture *fixture, gconstpointer user_data)
   IpcGroupFile *old = open_file (fixture, 0), *same = open_file (fixture, 0), *new;
   guint64 epoch = ipc_word_get_epoch (ipc_group_file_get_word (old));
 
-  g_test_summary ("Who is still master by a file that is gone finds out at his next look; retiring twice changes nothing more");
+  g_test_summary ("Who is still master by a file that is gone finds out at his next look; retiring twice changes "
+                  "nothing more");
 
   g_unlink (fixture->path);
   g_assert_false (ipc_group_file_is_current (old, fixture->dir));

@@ -5,9 +5,9 @@
 #include "ipc-wire.h"
 
 /*
- * What a master remembers of one sender, against a model made of plain arrays: every sequence of events up to a length, with
- * a window and a byte limit that are small enough to be hit. A message is new once, its answer is kept until it is acknowledged, and
- * not a byte longer.
+ * What a master remembers of one sender, against a model made of plain arrays: every sequence of events up to a
+ * length, with a window and a byte limit that are small enough to be hit. A message is new once, its answer is kept
+ * until it is acknowledged, and not a byte longer.
  */
 
 #define N_MAX 5
@@ -234,8 +234,8 @@ tear_down_answers (void)
 static void
 test_exhaustive (void)
 {
-  g_test_summary ("Every sequence of messages, repeats, acknowledgements, answers and reconnects: no message is handled "
-                  "twice in an epoch, and no answer that is still wanted is forgotten");
+  g_test_summary ("Every sequence of messages, repeats, acknowledgements, answers and reconnects: no message is "
+                  "handled twice in an epoch, and no answer that is still wanted is forgotten");
 
   set_up_answers ();
   m = (Model) { 0 };
@@ -300,13 +300,39 @@ test_growth (void)
 }
 
 static void
+test_gap_in_used_ring (void)
+{
+  g_test_summary ("A number that was passed over is not taken for accepted because its place in the ring once was");
+
+  set_up_answers ();
+  for (guint64 gap = 2; gap < 60; gap++) {
+    IpcInbox inbox;
+    IpcAnswer answer;
+    const char *violation;
+
+    ipc_inbox_init (&inbox, 4, 100, lost);
+    for (guint64 i = 1; i < gap; i++) {
+      g_assert_cmpint (ipc_inbox_receive (&inbox, i, i - 1, &answer, &violation), ==, IPC_INBOX_NEW);
+      if (i % 2 == 0)
+        g_assert_true (ipc_inbox_answer (&inbox, i, IPC_FRAME_RESPONSE, answers[2]));
+    }
+    g_assert_cmpint (ipc_inbox_receive (&inbox, gap + 1, gap - 1, &answer, &violation), ==, IPC_INBOX_NEW);
+    ipc_inbox_connected (&inbox);
+    g_assert_cmpint (ipc_inbox_receive (&inbox, gap, gap - 1, &answer, &violation), ==, IPC_INBOX_VIOLATION);
+    ipc_inbox_clear (&inbox);
+  }
+  tear_down_answers ();
+}
+
+static void
 test_far_numbers (void)
 {
   IpcInbox inbox;
   IpcAnswer answer;
   const char *violation;
 
-  g_test_summary ("Sequence numbers may begin anywhere and reach the end of their range; the ring does not follow them");
+  g_test_summary ("Sequence numbers may begin anywhere and reach the end of their range; the ring does not follow "
+                  "them");
 
   set_up_answers ();
   ipc_inbox_init (&inbox, 4, 100, lost);
@@ -330,6 +356,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inbox/exhaustive", test_exhaustive);
   g_test_add_func ("/inbox/clear", test_clear);
   g_test_add_func ("/inbox/ring/growth", test_growth);
+  g_test_add_func ("/inbox/ring/gap", test_gap_in_used_ring);
   g_test_add_func ("/inbox/ring/far-numbers", test_far_numbers);
 
   return g_test_run ();

@@ -7,8 +7,9 @@
 #include "test-util.h"
 
 /*
- * Waiting for the lock of a slot. Every open of the file is a candidate of its own, as in different processes: such locks belong
- * to the open file, not to the process. The poller is turned by hand, so that what happens between two turns is known.
+ * Waiting for the lock of a slot. Every open of the file is a candidate of its own, as in different processes: such
+ * locks belong to the open file, not to the process. The poller is turned by hand, so that what happens between two
+ * turns is known.
  */
 
 #define LOCK_BASE (G_GINT64_CONSTANT (1) << 32) /* docs/protocol.md section 7 */
@@ -107,6 +108,13 @@ wait_for (Fixture *fixture, int fd, guint slot)
   return waiter;
 }
 
+/* Under valgrind, where valgrind-preload.c does the waiting. */
+static gboolean
+kernel_knows_nothing (void)
+{
+  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
+}
+
 /* Whether a thread of this process sleeps in the kernel's queue of a lock. */
 static gboolean
 somebody_waits (Fixture *fixture)
@@ -114,6 +122,11 @@ somebody_waits (Fixture *fixture)
   g_autofree char *locks = NULL;
   struct stat st;
   gboolean waits = FALSE;
+
+  if (kernel_knows_nothing ()) {
+    g_usleep (50 * 1000); /* only let it come to where it would wait */
+    return TRUE;
+  }
 
   g_assert_cmpint (stat (fixture->path, &st), ==, 0);
   g_assert_true (g_file_get_contents ("/proc/locks", &locks, NULL, NULL));
@@ -190,7 +203,7 @@ test_freed_while_waiting (Fixture *fixture, gconstpointer user_data)
     if (i % 2 == 0)
       until_somebody_waits (fixture);
     ipc_lock_waiter_free (waiter);
-    g_assert_false (somebody_waits (fixture));
+    g_assert_true (kernel_knows_nothing () || !somebody_waits (fixture));
   }
   ipc_fork_guard_close (holder);
   g_assert_false (is_held (fixture, 0));
@@ -250,7 +263,7 @@ test_impossible (Fixture *fixture, gconstpointer user_data)
   close (fd);
 }
 
-static int n_signals;
+static volatile sig_atomic_t n_signals;
 
 static void
 signal_cb (int number)
@@ -263,6 +276,7 @@ test_signals (Fixture *fixture, gconstpointer user_data)
 {
   int holder = open_file (fixture), fd = open_file (fixture);
   struct sigaction action = { .sa_handler = signal_cb }, before;
+  sigset_t usr1;
   IpcLockWaiter *waiter;
 
   g_test_summary ("Signals of the application neither end the waiting nor run in the waiter's thread");
@@ -274,6 +288,21 @@ test_signals (Fixture *fixture, gconstpointer user_data)
   for (guint i = 0; i < 100; i++)
     kill (getpid (), SIGUSR1);
   g_assert_cmpint (n_signals, >, 0);
+
+  /* Blocked here, a signal stays pending: the waiter's thread does not take it. */
+  sigemptyset (&usr1);
+  sigaddset (&usr1, SIGUSR1);
+  pthread_sigmask (SIG_BLOCK, &usr1, NULL);
+  n_signals = 0;
+  kill (getpid (), SIGUSR1);
+  for (guint i = 0; i < 1000; i++)
+    g_thread_yield ();
+  g_assert_cmpint (n_signals, ==, 0);
+  pthread_sigmask (SIG_UNBLOCK, &usr1, NULL);
+  for (guint i = 0; i < 1000 && n_signals == 0; i++)
+    g_thread_yield (); /* at once, but not under valgrind */
+  g_assert_cmpint (n_signals, ==, 1);
+
   test_settle (fixture->context, 10);
   g_assert_cmpint (fixture->granted, ==, 0);
   g_assert_true (somebody_waits (fixture));
@@ -339,8 +368,8 @@ test_fork_guard (Fixture *fixture, gconstpointer user_data)
 {
   int fds[300];
 
-  g_test_summary ("A child loses exactly the guarded descriptors, whatever their numbers; a number that is closed and used "
-                  "again is not guarded any more; and the parent keeps all of them, with their locks");
+  g_test_summary ("A child loses exactly the guarded descriptors, whatever their numbers; a number that is closed and "
+                  "used again is not guarded any more; and the parent keeps all of them, with their locks");
 
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++) {
     fds[i] = open (fixture->path, O_RDWR | O_CLOEXEC);

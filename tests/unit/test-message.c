@@ -7,8 +7,8 @@
 #include "ipc-peer-private.h"
 
 /*
- * A message at its handler: exactly one answer, whoever gives it, in whatever thread, and however late. The route records what
- * it is given; it is not asked what becomes of it.
+ * A message at its handler: exactly one answer, whoever gives it, in whatever thread, and however late. The route
+ * records what it is given; it is not asked what becomes of it.
  */
 
 typedef struct {
@@ -166,7 +166,8 @@ test_too_large (Fixture *fixture, gconstpointer user_data)
   g_autoptr (GBytes) response = g_bytes_new_take (g_malloc0 (2001), 2001);
   IpcMessage *message = make (fixture, "hello");
 
-  g_test_summary ("A response that its sender does not accept becomes an error that says: handled, and the answer is lost");
+  g_test_summary ("A response that its sender does not accept becomes an error that says: handled, and the answer is "
+                  "lost");
 
   ipc_message_respond (message, response);
   check_failure (fixture, IPC_ERROR, IPC_ERROR_RESPONSE_LOST);

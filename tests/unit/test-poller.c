@@ -7,8 +7,8 @@
 #include "test-util.h"
 
 /*
- * One source for all of a node's I/O. What is called back may do anything: stop what is about to run, free itself, free the
- * poller, turn it again. And when there is nothing to do, nothing wakes up.
+ * One source for all of a node's I/O. What is called back may do anything: stop what is about to run, free itself,
+ * free the poller, turn it again. And when there is nothing to do, nothing wakes up.
  */
 
 #define N 8
@@ -59,10 +59,16 @@ make_ready (Fixture *fixture, guint i)
 }
 
 static void
+watch (Fixture *fixture, guint i, IpcWatchFunc func)
+{
+  g_assert_true (ipc_poller_watch (fixture->poller, &fixture->watches[i], fixture->fds[i], EPOLLIN, func, fixture));
+}
+
+static void
 make_all_ready (Fixture *fixture, IpcWatchFunc func)
 {
   for (guint i = 0; i < N; i++) {
-    g_assert_true (ipc_poller_watch (fixture->poller, &fixture->watches[i], fixture->fds[i], EPOLLIN, func, fixture));
+    watch (fixture, i, func);
     make_ready (fixture, i);
   }
 }
@@ -131,7 +137,8 @@ test_timer_order (Fixture *fixture, gconstpointer user_data)
   for (guint i = 0; i < N; i++) {
     data[i][0] = fixture;
     data[i][1] = GUINT_TO_POINTER (i);
-    ipc_poller_start_timer (fixture->poller, &fixture->timers[i], delays_s[i] * G_TIME_SPAN_SECOND, append_index, data[i]);
+    ipc_poller_start_timer (fixture->poller, &fixture->timers[i], delays_s[i] * G_TIME_SPAN_SECOND, append_index,
+                            data[i]);
   }
   /* Not waited for: they are moved into the past as they stand. */
   for (guint i = 0; i < N; i++)
@@ -187,7 +194,8 @@ test_timer_callbacks (Fixture *fixture, gconstpointer user_data)
 {
   Owner *owner = g_new0 (Owner, 1);
 
-  g_test_summary ("A timer may be freed in its own callback, and one callback may stop the timers that are due after it");
+  g_test_summary ("A timer may be freed in its own callback, and one callback may stop the timers that are due after "
+                  "it");
 
   owner->fixture = fixture;
   ipc_poller_start_timer (fixture->poller, &owner->timer, 0, free_owner, owner);
@@ -211,7 +219,8 @@ defer_again (gpointer user_data)
 static void
 test_defer (Fixture *fixture, gconstpointer user_data)
 {
-  g_test_summary ("Deferred work is done once however often it was asked for, last in the turn, and not when cancelled");
+  g_test_summary ("Deferred work is done once however often it was asked for, last in the turn, and not when "
+                  "cancelled");
 
   fixture->budget = 2;
   for (guint i = 0; i < 5; i++)
@@ -222,7 +231,7 @@ test_defer (Fixture *fixture, gconstpointer user_data)
   ipc_poller_start_timer (fixture->poller, &fixture->timers[0], 0, log_timer, fixture);
   ipc_poller_set_epilogue (fixture->poller, log_epilogue, fixture);
   make_ready (fixture, 0);
-  g_assert_true (ipc_poller_watch (fixture->poller, &fixture->watches[0], fixture->fds[0], EPOLLIN, log_ready, fixture));
+  watch (fixture, 0, log_ready);
   turn (fixture);
   expect_log (fixture, "rtddde");
   g_assert_cmpuint (test_settle (fixture->context, 10), ==, 0);
@@ -277,8 +286,8 @@ nest (guint32 events, gpointer user_data)
 static void
 test_nested (Fixture *fixture, gconstpointer user_data)
 {
-  g_test_summary ("A callback may turn the poller or the main loop again: what the inner turn takes out does not run in the "
-                  "outer ones");
+  g_test_summary ("A callback may turn the poller or the main loop again: what the inner turn takes out does not run "
+                  "in the outer ones");
 
   fixture->budget = 4;
   make_all_ready (fixture, nest);
@@ -342,7 +351,8 @@ test_blocking (Fixture *fixture, gconstpointer user_data)
   g_autoptr (GSource) other = g_idle_source_new ();
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  g_test_summary ("A blocking call does the node's work, and neither the application's sources nor its callbacks run in it");
+  g_test_summary ("A blocking call does the node's work, and neither the application's sources nor its callbacks run "
+                  "in it");
 
   g_source_set_callback (other, other_source_cb, fixture, NULL);
   g_source_attach (other, fixture->context);
@@ -366,10 +376,11 @@ test_blocking (Fixture *fixture, gconstpointer user_data)
 static void
 test_at_rest (Fixture *fixture, gconstpointer user_data)
 {
-  g_test_summary ("While nothing happens, nothing wakes up: watched descriptors, far timers and empty lists cost no turn");
+  g_test_summary ("While nothing happens, nothing wakes up: watched descriptors, far timers and empty lists cost no "
+                  "turn");
 
   for (guint i = 0; i < N; i++) {
-    g_assert_true (ipc_poller_watch (fixture->poller, &fixture->watches[i], fixture->fds[i], EPOLLIN, log_ready, fixture));
+    watch (fixture, i, log_ready);
     ipc_poller_start_timer (fixture->poller, &fixture->timers[i], G_TIME_SPAN_HOUR, log_timer, fixture);
   }
   ipc_poller_set_epilogue (fixture->poller, log_epilogue, fixture);
@@ -389,7 +400,7 @@ test_change (Fixture *fixture, gconstpointer user_data)
   g_test_summary ("What is not wanted at the moment is not reported, and is as soon as it is wanted again");
 
   make_ready (fixture, 0);
-  g_assert_true (ipc_poller_watch (fixture->poller, &fixture->watches[0], fixture->fds[0], EPOLLIN, log_ready, fixture));
+  watch (fixture, 0, log_ready);
   ipc_poller_change (fixture->poller, &fixture->watches[0], 0);
   g_assert_cmpuint (test_settle (fixture->context, 10), ==, 0);
   ipc_poller_change (fixture->poller, &fixture->watches[0], EPOLLIN);

@@ -88,7 +88,8 @@ test_stop (void)
 static void
 test_order (void)
 {
-  g_test_summary ("Connections close before the lock goes, and the lock goes before one queues again: the order of the bits");
+  g_test_summary ("Connections close before the lock goes, and the lock goes before one queues again: the order of "
+                  "the bits");
 
   g_assert_cmpint (IPC_CAMPAIGN_DO_CEASE, <, IPC_CAMPAIGN_DO_RELEASE);
   g_assert_cmpint (IPC_CAMPAIGN_DO_RELEASE, <, IPC_CAMPAIGN_DO_REST);

@@ -112,8 +112,8 @@ hello_is_good (const guint8 *b)
   guint64 version_min = little_endian (b + 4, 2), version_max = little_endian (b + 6, 2);
 
   return memcmp (b, "LIPC", 4) == 0 && version_min >= 1 && version_min <= version_max
-         && (little_endian (b + 8, 8) | little_endian (b + 16, 8)) != 0 && little_endian (b + 24, 4) >= 1024 && b[28] <= 2
-         && little_endian (b + 29, 3) == 0;
+         && (little_endian (b + 8, 8) | little_endian (b + 16, 8)) != 0 && little_endian (b + 24, 4) >= 1024
+         && b[28] <= 2 && little_endian (b + 29, 3) == 0;
 }
 
 static gboolean
