@@ -83,7 +83,8 @@ setup ()
   local missing names=() package why
   setup_proc
   command -v dpkg-query >/dev/null || {
-    say 'This is not Debian: going on with the tools that are here (README.md says what is needed).'
+    say 'This is not Debian: nothing is installed. Needed is what Debian calls:'
+    missing_packages "$@" | tr '|' '\t'
     return
   }
   missing=$(missing_packages "$@")
