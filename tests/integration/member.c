@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <libipc.h>
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/*
+ * A process that is a member of a group, for tests. It does what its options say and what it is told on its standard
+ * input, and reports on its standard output, one line with one write() each, so that a kill loses nothing:
+ *
+ *   role ROLE EPOCH                          its role has changed
+ *   handled SENDER SEQUENCE EPOCH REPEATED   its handler was given a message
+ *   answered NUMBER EPOCH                    its own message has a response
+ *   failed NUMBER CODE TEXT                  its own message has failed
+ *   error TEXT                               an error signal
+ *   child PID                                it has forked
+ *
+ * Told: `start`, `send COUNT`, `fork`, `close`, `stop` (SIGSTOP). It ends with its parent, at the end of its input, or on
+ * SIGTERM in good order.
+ */
+
+static char *dir;
+static char *mode = NULL;
+static int hold_after = -1;
+static gboolean wait_start;
+
+static const GOptionEntry entries[] = {
+  { "dir", 0, 0, G_OPTION_ARG_STRING, &dir, "runtime directory", "DIR" },
+  { "mode", 0, 0, G_OPTION_ARG_STRING, &mode, "dual, client or master", "MODE" },
+  { "hold-after", 0, 0, G_OPTION_ARG_INT, &hold_after, "answer N messages and keep the others", "N" },
+  { "wait", 0, 0, G_OPTION_ARG_NONE, &wait_start, "start when told", NULL },
+  { NULL },
+};
+
+static GMainLoop *loop;
+static guint n_sent;
+
+G_GNUC_PRINTF (1, 2)
+static void
+report (const char *format, ...)
+{
+  va_list args;
+  g_autofree char *text = NULL;
+  g_autofree char *line = NULL;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  line = g_strconcat (text, "\n", NULL);
+  if (write (STDOUT_FILENO, line, strlen (line)) == -1)
+    _exit (3);
+}
+
+static void
+handle (IpcNode *node, IpcMessage *message, gpointer user_data)
+{
+  g_autoptr (GBytes) bytes = NULL;
+
+  report ("handled %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d",
+          ipc_peer_get_id (ipc_message_get_sender (message)), ipc_message_get_sequence (message),
+          ipc_message_get_epoch (message), ipc_message_get_redelivered (message));
+  if (hold_after == 0) {
+    ipc_message_ref (message);
+    return;
+  }
+  if (hold_after > 0)
+    hold_after--;
+
+  bytes = ipc_message_dup_bytes (message);
+  ipc_message_respond (message, bytes);
+}
+
+static void
+answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = ipc_node_send_finish (IPC_NODE (source), result, &error);
+
+  if (bytes != NULL)
+    report ("answered %u %" G_GUINT64_FORMAT, GPOINTER_TO_UINT (user_data),
+            ipc_node_get_result_epoch (IPC_NODE (source), result));
+  else
+    report ("failed %u %d %s", GPOINTER_TO_UINT (user_data), error->code, error->message);
+}
+
+static void
+send_messages (IpcNode *node, int count)
+{
+  for (int i = 0; i < count; i++) {
+    g_autofree char *text = g_strdup_printf ("%u", ++n_sent);
+    g_autoptr (GBytes) bytes = g_bytes_new (text, strlen (text));
+
+    ipc_node_send_async (node, bytes, NULL, answered_cb, GUINT_TO_POINTER (n_sent));
+  }
+}
+
+static void
+closed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_main_loop_quit (loop);
+}
+
+static gboolean
+terminate_cb (gpointer user_data)
+{
+  ipc_node_close_async (user_data, NULL, closed_cb, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start (IpcNode *node)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!ipc_node_start (node, &error))
+    report ("error %s", error->message);
+}
+
+/* A child that lives on with everything that fork() has given it. */
+static void
+fork_child (void)
+{
+  pid_t pid = fork ();
+
+  if (pid == 0) {
+    close (STDIN_FILENO);
+    close (STDOUT_FILENO);
+    for (;;)
+      pause ();
+  }
+  report ("child %d", (int) pid);
+}
+
+static gboolean
+input_cb (int fd, GIOCondition condition, gpointer user_data)
+{
+  static GString *input;
+  char data[256];
+  gssize n = read (fd, data, sizeof data);
+  char *end;
+
+  if (n <= 0) {
+    g_main_loop_quit (loop);
+    return G_SOURCE_REMOVE;
+  }
+
+  if (input == NULL)
+    input = g_string_new (NULL);
+  g_string_append_len (input, data, n);
+  while ((end = strchr (input->str, '\n')) != NULL) {
+    *end = '\0';
+    if (g_str_has_prefix (input->str, "send "))
+      send_messages (user_data, atoi (input->str + 5));
+    else if (strcmp (input->str, "start") == 0)
+      start (user_data);
+    else if (strcmp (input->str, "fork") == 0)
+      fork_child ();
+    else if (strcmp (input->str, "close") == 0)
+      terminate_cb (user_data);
+    else if (strcmp (input->str, "stop") == 0)
+      raise (SIGSTOP);
+    g_string_erase (input, 0, end - input->str + 1);
+  }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+role_cb (IpcNode *node)
+{
+  report ("role %d %" G_GUINT64_FORMAT, ipc_node_get_role (node), ipc_node_get_epoch (node));
+}
+
+static void
+error_cb (IpcNode *node, const GError *error)
+{
+  report ("error %s", error->message);
+}
+
+static IpcMode
+get_mode (void)
+{
+  if (g_strcmp0 (mode, "client") == 0)
+    return IPC_MODE_CLIENT;
+  if (g_strcmp0 (mode, "master") == 0)
+    return IPC_MODE_MASTER;
+
+  return IPC_MODE_DUAL;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) options = g_option_context_new (NULL);
+  g_autoptr (IpcNode) node = NULL;
+  pid_t parent = getppid ();
+
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid () != parent)
+    return 3;
+
+  g_option_context_add_main_entries (options, entries, NULL);
+  if (!g_option_context_parse (options, &argc, &argv, NULL))
+    return 2;
+
+  loop = g_main_loop_new (NULL, FALSE);
+  node = ipc_node_new ("test", get_mode ());
+  ipc_node_set_runtime_dir (node, dir);
+  ipc_node_set_handler (node, handle, NULL, NULL);
+  g_signal_connect (node, "notify::role", G_CALLBACK (role_cb), NULL);
+  g_signal_connect (node, "error", G_CALLBACK (error_cb), NULL);
+  g_unix_signal_add (SIGTERM, terminate_cb, node);
+  g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_cb, node);
+  if (!wait_start)
+    start (node);
+  g_main_loop_run (loop);
+  g_main_loop_unref (loop);
+  g_free (dir);
+  g_free (mode);
+
+  return 0;
+}
