@@ -15,7 +15,7 @@ typedef enum {
 typedef void (*BenchChildFunc) (const BenchTask *task);
 
 /* One round of one contender, in the parent: starts children for the task and adds what they saw to the round. */
-typedef gboolean (*BenchRunFunc) (const BenchTask *task, int cpu, BenchRound *round, GError **error);
+typedef gboolean (*BenchRunFunc) (const BenchTask *task, BenchRound *round, GError **error);
 
 typedef struct {
   BenchChildFunc server;
@@ -41,8 +41,8 @@ const BenchCase *bench_case_find (const char *name);
 gboolean bench_case_has (const BenchCase *self, BenchContender contender);
 gboolean bench_case_run_child (const BenchTask *task);
 
-gboolean bench_run_pair (const BenchTask *task, int cpu, BenchRound *round, GError **error);
-gboolean bench_run_failover (const BenchTask *task, int cpu, BenchRound *round, GError **error);
+gboolean bench_run_pair (const BenchTask *task, BenchRound *round, GError **error);
+gboolean bench_run_failover (const BenchTask *task, BenchRound *round, GError **error);
 
 void bench_raw_serve_rtt (const BenchTask *task);
 void bench_raw_rtt (const BenchTask *task);

@@ -59,6 +59,8 @@ watch_dir (const char *dir)
 {
   int fd = inotify_init1 (IN_CLOEXEC);
 
+  if (fd < 0 && errno == EMFILE)
+    bench_fail ("Others use all of /proc/sys/fs/inotify/max_user_instances; try again when they have ended");
   if (fd < 0 || inotify_add_watch (fd, dir, IN_MOVED_TO) < 0)
     bench_fail ("Cannot watch %s: %s", dir, g_strerror (errno));
   return fd;

@@ -16,7 +16,6 @@
 
 typedef struct {
   BenchTask task;
-  int cpu;
   GPtrArray *candidates; /* (owned) (element-type BenchProcess) */
   BenchProcess *client;  /* (owned) */
 } Failover;
@@ -37,7 +36,7 @@ add_candidate (Failover *self, GError **error)
   gint64 pid;
 
   self->task.side = "server";
-  candidate = bench_process_start (&self->task, self->cpu, error);
+  candidate = bench_process_start (&self->task, error);
   if (candidate == NULL)
     return FALSE;
   g_ptr_array_add (self->candidates, candidate);
@@ -92,7 +91,7 @@ start_all (Failover *self, gint64 *master_pid, GError **error)
       return FALSE;
 
   self->task.side = "client";
-  self->client = bench_process_start (&self->task, self->cpu, error);
+  self->client = bench_process_start (&self->task, error);
   if (self->client == NULL || !bench_process_read (self->client, first, G_N_ELEMENTS (first), error))
     return FALSE;
   *master_pid = first[0];
@@ -100,9 +99,9 @@ start_all (Failover *self, gint64 *master_pid, GError **error)
 }
 
 gboolean
-bench_run_failover (const BenchTask *task, int cpu, BenchRound *round, GError **error)
+bench_run_failover (const BenchTask *task, BenchRound *round, GError **error)
 {
-  g_auto (Failover) self = { .task = *task, .cpu = cpu };
+  g_auto (Failover) self = { .task = *task };
   gint64 master_pid;
 
   self.candidates = g_ptr_array_new_with_free_func ((GDestroyNotify) bench_process_free);

@@ -16,6 +16,7 @@ static char **opt_cases;
 static char **opt_contenders;
 static char *opt_json;
 static int opt_rounds;
+static gboolean opt_apart;
 static gboolean opt_pin;
 static gboolean opt_list;
 static gboolean opt_quick;
@@ -27,6 +28,7 @@ static const GOptionEntry entries[] = {
   { "json", 0, 0, G_OPTION_ARG_FILENAME, &opt_json, "Write the results to a file", "FILE" },
   { "rounds", 'r', 0, G_OPTION_ARG_INT, &opt_rounds, "Rounds of each case (default 7)", "N" },
   { "pin", 0, 0, G_OPTION_ARG_NONE, &opt_pin, "Measure also with all processes on one processor", NULL },
+  { "apart", 0, 0, G_OPTION_ARG_NONE, &opt_apart, "Measure also with the client on a processor of its own", NULL },
   { "quick", 0, 0, G_OPTION_ARG_NONE, &opt_quick, "See that it works: 2 rounds, few messages", NULL },
   { "list", 0, 0, G_OPTION_ARG_NONE, &opt_list, "List the cases", NULL },
   G_OPTION_ENTRY_NULL
@@ -68,10 +70,13 @@ choose_contenders (BenchOptions *options, GError **error)
 static void
 add_result (GArray *results, const BenchCase *bench_case)
 {
-  for (int pinned = 0; pinned <= (opt_pin ? 1 : 0); pinned++) {
-    BenchResult result = { .bench_case = bench_case, .pinned = pinned };
+  const gboolean wanted[] = { [BENCH_FREE] = TRUE, [BENCH_PINNED] = opt_pin, [BENCH_APART] = opt_apart };
 
-    g_array_append_val (results, result);
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
+    BenchResult result = { .bench_case = bench_case, .placement = i };
+
+    if (wanted[i])
+      g_array_append_val (results, result);
   }
 }
 

@@ -45,11 +45,16 @@ is_empty (const BenchResult *result)
 static void
 print_result (const BenchResult *result)
 {
+  static const char *const placements[] = {
+    [BENCH_FREE] = "",
+    [BENCH_PINNED] = "; all on one processor",
+    [BENCH_APART] = "; the client on a processor of its own",
+  };
   g_autofree char *name = bench_result_dup_name (result);
 
   if (is_empty (result))
     return;
-  g_print ("\n%s: %s%s\n", name, result->bench_case->about, result->pinned ? "; all on one processor" : "");
+  g_print ("\n%s: %s%s\n", name, result->bench_case->about, placements[result->placement]);
   g_print ("  %-16s %12s %12s %14s\n", "", "p50 us", "p99 us", "rate 1/s");
   for (BenchContender i = 0; i < BENCH_N_CONTENDERS; i++)
     if (result->measured[i])

@@ -21,7 +21,7 @@ read_times (BenchProcess *client, BenchRound *round, GError **error)
 }
 
 gboolean
-bench_run_pair (const BenchTask *task, int cpu, BenchRound *round, GError **error)
+bench_run_pair (const BenchTask *task, BenchRound *round, GError **error)
 {
   BenchTask server_task = *task;
   BenchTask client_task = *task;
@@ -32,9 +32,9 @@ bench_run_pair (const BenchTask *task, int cpu, BenchRound *round, GError **erro
   server_task.side = "server";
   client_task.side = "client";
 
-  server = bench_process_start (&server_task, cpu, error);
+  server = bench_process_start (&server_task, error);
   if (server == NULL || !bench_process_read (server, &pid, 1, error))
     return FALSE;
-  client = bench_process_start (&client_task, cpu, error);
+  client = bench_process_start (&client_task, error);
   return client != NULL && read_times (client, round, error);
 }

@@ -53,22 +53,37 @@ bench_interrupt_check (GError **error)
   return FALSE;
 }
 
+/* The processors that a child may use, out of those that we may use. Most interrupts go to the first one. */
+static cpu_set_t
+choose_cpus (const BenchTask *task)
+{
+  gboolean first = task->placement == BENCH_APART && g_str_equal (task->side, "server");
+  cpu_set_t all, one;
+  int n_left;
+
+  CPU_ZERO (&all);
+  sched_getaffinity (0, sizeof all, &all);
+  if (task->placement == BENCH_FREE)
+    return all;
+
+  n_left = first ? 1 : CPU_COUNT (&all);
+  CPU_ZERO (&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    if (CPU_ISSET (cpu, &all) && --n_left == 0)
+      CPU_SET (cpu, &one);
+  return one;
+}
+
 /* Runs between fork and exec: system calls only. */
 static void G_GNUC_NORETURN
-become_child (const char *program, char **argv, int report_fd, int cpu, pid_t parent)
+become_child (const char *program, char **argv, int report_fd, const cpu_set_t *cpus, pid_t parent)
 {
-  cpu_set_t cpus;
-
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   if (getppid () != parent)
     _exit (1);
 
-  if (cpu >= 0) {
-    CPU_ZERO (&cpus);
-    CPU_SET (cpu, &cpus);
-    if (sched_setaffinity (0, sizeof cpus, &cpus) < 0)
-      _exit (126);
-  }
+  if (sched_setaffinity (0, sizeof *cpus, cpus) < 0)
+    _exit (126);
   if (report_fd == REPORT_FD)
     fcntl (report_fd, F_SETFD, 0);
   else
@@ -77,9 +92,8 @@ become_child (const char *program, char **argv, int report_fd, int cpu, pid_t pa
   _exit (127);
 }
 
-/* cpu: the only one it may use, or -1 for any. */
 BenchProcess *
-bench_process_start (const BenchTask *task, int cpu, GError **error)
+bench_process_start (const BenchTask *task, GError **error)
 {
   g_autofree char *n_warmup = g_strdup_printf ("%u", task->n_warmup);
   g_autofree char *n_messages = g_strdup_printf ("%u", task->n_messages);
@@ -88,6 +102,7 @@ bench_process_start (const BenchTask *task, int cpu, GError **error)
   char *argv[] = { (char *) "ipc-bench", (char *) "--child", (char *) task->case_name, (char *) task->contender,
                    (char *) task->side, (char *) task->dir, n_warmup, n_messages, n_in_flight, NULL };
   BenchProcess *self;
+  cpu_set_t cpus = choose_cpus (task);
   pid_t parent = getpid ();
   int fds[2];
   pid_t pid;
@@ -99,7 +114,7 @@ bench_process_start (const BenchTask *task, int cpu, GError **error)
     return NULL;
   }
   if (pid == 0)
-    become_child (program, argv, fds[1], cpu, parent);
+    become_child (program, argv, fds[1], &cpus, parent);
 
   close (fds[1]);
   self = g_new0 (BenchProcess, 1);

@@ -4,7 +4,14 @@
 #include <gio/gio.h>
 #include <sys/types.h>
 
-/* What a child is to do; the words on its command line after --child. */
+/* Which processors the children may use. */
+typedef enum {
+  BENCH_FREE,   /* all: the scheduler decides, and may decide otherwise each time */
+  BENCH_PINNED, /* one and the same */
+  BENCH_APART,  /* servers one, the client another */
+} BenchPlacement;
+
+/* What a child is to do. All but the placement are the words on its command line after --child. */
 typedef struct {
   const char *case_name;
   const char *contender;
@@ -13,6 +20,7 @@ typedef struct {
   guint n_warmup;
   guint n_messages;
   guint n_in_flight;
+  BenchPlacement placement;
 } BenchTask;
 
 #define BENCH_TASK_N_WORDS 7
@@ -23,7 +31,7 @@ typedef struct {
   char *name;    /* (owned) for error texts */
 } BenchProcess;
 
-BenchProcess *bench_process_start (const BenchTask *task, int cpu, GError **error);
+BenchProcess *bench_process_start (const BenchTask *task, GError **error);
 gboolean bench_process_read (BenchProcess *self, gint64 *values, gsize n_values, GError **error);
 void bench_process_kill (BenchProcess *self);
 void bench_process_free (BenchProcess *self);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
-#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,20 +20,9 @@
 char *
 bench_result_dup_name (const BenchResult *self)
 {
-  return g_strconcat (self->bench_case->name, self->pinned ? "-pinned" : "", NULL);
-}
+  static const char *const suffixes[] = { [BENCH_FREE] = "", [BENCH_PINNED] = "-pinned", [BENCH_APART] = "-apart" };
 
-/* The last one that we may use: the first is where most interrupts go. */
-static int
-choose_cpu (void)
-{
-  cpu_set_t cpus;
-
-  if (sched_getaffinity (0, sizeof cpus, &cpus) == 0)
-    for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-      if (CPU_ISSET (cpu, &cpus))
-        return cpu;
-  return 0;
+  return g_strconcat (self->bench_case->name, suffixes[self->placement], NULL);
 }
 
 /* Where a group would be: in memory. On a disk's file system, making a socket is a good part of a fail-over. */
@@ -106,13 +94,14 @@ run_round (const BenchResult *result, BenchContender contender, const BenchOptio
     .n_warmup = options->quick ? bench_case->n_warmup_quick : bench_case->n_warmup,
     .n_messages = options->quick ? bench_case->n_messages_quick : bench_case->n_messages,
     .n_in_flight = bench_case->n_in_flight,
+    .placement = result->placement,
   };
 
   if (g_mkdir (dir, 0700) < 0) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "Cannot make the directory %s", dir);
     return NULL;
   }
-  ok = bench_case->run (&task, result->pinned ? choose_cpu () : -1, round, error);
+  ok = bench_case->run (&task, round, error);
   bench_remove_dir (dir);
   return ok ? g_steal_pointer (&round) : NULL;
 }

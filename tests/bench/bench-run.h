@@ -9,10 +9,10 @@ typedef struct {
   gboolean wanted[BENCH_N_CONTENDERS];
 } BenchOptions;
 
-/* One line of the table per contender: a case, measured with all processors or pinned to one. */
+/* One line of the table per contender: a case, with one placement. */
 typedef struct {
   const BenchCase *bench_case;
-  gboolean pinned;
+  BenchPlacement placement;
   gboolean measured[BENCH_N_CONTENDERS];
   BenchFigures figures[BENCH_N_CONTENDERS];
 } BenchResult;

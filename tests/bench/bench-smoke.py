@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+PLACEMENTS = {'--pin': '-pinned', '--apart': '-apart'}
 FIGURES = {'p50', 'p99', 'rate'}
 
 
@@ -36,8 +37,8 @@ def main():
     listed = subprocess.run([program, '--list'], check=True, capture_output=True, text=True).stdout
     names = {line.split()[0] for line in listed.splitlines()}
     assert {'rtt-64', 'pipeline-64', 'failover-10'} <= names, names
-    if '--pin' in options:
-        names |= {name + '-pinned' for name in names}
+    suffixes = [''] + [suffix for option, suffix in PLACEMENTS.items() if option in options]
+    names = {name + suffix for name in names for suffix in suffixes}
 
     with tempfile.TemporaryDirectory(prefix='ipc-') as directory:
         report = pathlib.Path(directory, 'report.json')
