@@ -18,6 +18,7 @@
 
 typedef struct {
   gboolean accepted[N_MAX + 2];
+  gboolean handled[N_MAX + 2];
   guint answer_size[N_MAX + 2]; /* 0: none yet */
   guint acknowledged;
   guint newest;
@@ -92,10 +93,12 @@ check (void)
   gsize bytes = 0;
 
   for (guint i = m.acknowledged + 1; i <= MIN (m.newest, N_MAX); i++) {
-    n_unanswered += m.accepted[i] && m.answer_size[i] == 0;
     n_kept += m.answer_size[i] != 0;
     bytes += m.answer_size[i];
   }
+  /* What handlers have, whether their senders have given it up or not. */
+  for (guint i = 1; i <= N_MAX; i++)
+    n_unanswered += m.accepted[i] && !m.handled[i];
   for (guint i = 0; i < b.capacity; i++)
     n_in_slots += b.slots[i].answer.payload != NULL;
 
@@ -165,6 +168,7 @@ answer_it (guint sequence, guint size)
   gboolean wanted = is_wanted (sequence);
 
   g_assert_true (ipc_inbox_answer (&b, sequence, IPC_FRAME_RESPONSE, answers[size]) == wanted);
+  m.handled[sequence] = TRUE;
   if (wanted)
     m.answer_size[sequence] = bytes + size > BYTES_MAX ? LOST_SIZE : size;
 }
@@ -191,10 +195,9 @@ explore (guint depth)
       }
     }
     /* A handler answers what it was given, once; also after the sender has ceased to want it. */
-    for (guint size = 2; size <= 6 && m.accepted[sequence] && m.answer_size[sequence] == 0; size += 2) {
+    for (guint size = 2; size <= 6 && m.accepted[sequence] && !m.handled[sequence]; size += 2) {
       answer_it (sequence, size);
-      if (is_wanted (sequence))
-        GO_ON ();
+      GO_ON ();
     }
   }
   for (guint n = 0; n <= N_MAX; n++) {

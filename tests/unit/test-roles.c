@@ -31,7 +31,8 @@ expected_actions (IpcCampaignState from, IpcCampaignState to)
 
   if (had_guests && !keeps_file)
     actions |= IPC_CAMPAIGN_DO_CEASE;
-  if (had_file && !keeps_file)
+  /* Who rests has no file, but a timer that is given up with it. */
+  if ((had_file && !keeps_file) || (from == IPC_CAMPAIGN_RESTING && to == IPC_CAMPAIGN_OFF))
     actions |= IPC_CAMPAIGN_DO_RELEASE;
   if (to == IPC_CAMPAIGN_RESTING)
     actions |= IPC_CAMPAIGN_DO_REST;

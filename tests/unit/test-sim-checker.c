@@ -394,6 +394,18 @@ overtaken_but_newer (SimHistory *history)
 }
 
 static void
+protocol_error (SimHistory *history)
+{
+  add_after (history, ANSWERED_1, 2, (SimEntry) { .kind = SIM_ENTRY_ERROR, .code = IPC_ERROR_PROTOCOL });
+}
+
+static void
+file_error (SimHistory *history)
+{
+  add_after (history, ANSWERED_1, 2, (SimEntry) { .kind = SIM_ENTRY_ERROR, .code = IPC_ERROR_RUNTIME_DIR });
+}
+
+static void
 never_joined (SimHistory *history)
 {
   g_array_index (history->nodes, SimNodeInfo, 1).joined = FALSE;
@@ -417,6 +429,7 @@ static const Case cases[] = {
   { "/good/killed-sender-without-outcome", no_outcome_of_the_killed, 0 },
   { "/good/stopped-in-handler", stopped_in_handler, 0 },
   { "/good/overtaken-and-elected-later", overtaken_but_newer, 0 },
+  { "/good/file-error", file_error, 0 },
   { "/every-send-ends/lost", no_outcome, BIT (SIM_INVARIANT_SENDS_END) },
   { "/every-send-ends/never-handled", never_handled, BIT (SIM_INVARIANT_SENDS_END) },
   { "/every-send-is-answered", failed, BIT (SIM_INVARIANT_SENDS_ANSWERED) },
@@ -451,6 +464,7 @@ static const Case cases[] = {
   { "/epochs-increase/again", elected_twice, BIT (SIM_INVARIANT_EPOCHS_INCREASE) },
   { "/epochs-increase/role", role_epoch_back, BIT (SIM_INVARIANT_EPOCHS_INCREASE) },
   { "/no-late-claim", late_claim, BIT (SIM_INVARIANT_NO_LATE_CLAIM) },
+  { "/no-protocol-error", protocol_error, BIT (SIM_INVARIANT_NO_VIOLATION) },
   { "/every-node-joined", never_joined, BIT (SIM_INVARIANT_ALL_JOINED) },
   { "/no-node-crashed", crashed, BIT (SIM_INVARIANT_NONE_CRASHED) },
   { "/every-node-closed", hung, BIT (SIM_INVARIANT_ALL_CLOSED) },

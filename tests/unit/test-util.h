@@ -11,8 +11,8 @@
 #include "ipc-group-dir.h"
 
 /*
- * What several unit tests need: descriptors are counted before and after, directories are made for one test each, waiting
- * has a deadline, and what would spoil the process (limits, users, forks) happens in a child.
+ * What several unit tests need: descriptors are counted before and after, directories are made for one test each,
+ * waiting has a deadline, and what would spoil the process (limits, users, forks) happens in a child.
  */
 
 #define TEST_DEADLINE_US (10 * G_TIME_SPAN_SECOND)
