@@ -38,8 +38,6 @@ forget (IpcInbox *self, guint64 sequence)
   if (slot->answer.payload != NULL) {
     self->bytes_kept -= g_bytes_get_size (slot->answer.payload);
     g_clear_pointer (&slot->answer.payload, g_bytes_unref);
-  } else if (slot->accepted) {
-    self->n_unanswered--;
   }
   slot->accepted = FALSE;
 }
@@ -158,6 +156,8 @@ ipc_inbox_receive (IpcInbox *self, guint64 sequence, guint64 acknowledged, IpcAn
  * @type: response or failure
  * @payload: the answer
  *
+ * To be called once for each message that was %IPC_INBOX_NEW.
+ *
  * Returns: whether the sender still wants the answer
  */
 gboolean
@@ -165,7 +165,9 @@ ipc_inbox_answer (IpcInbox *self, guint64 sequence, guint8 type, GBytes *payload
 {
   IpcInboxSlot *slot;
 
-  if (sequence <= self->acknowledged || sequence > self->accepted)
+  /* Also when nobody waits for the answer any more: the handler had it until now. */
+  self->n_unanswered--;
+  if (sequence <= self->acknowledged)
     return FALSE;
 
   slot = slot_of (self, sequence);
@@ -177,7 +179,6 @@ ipc_inbox_answer (IpcInbox *self, guint64 sequence, guint8 type, GBytes *payload
   }
   slot->answer = (IpcAnswer) { g_bytes_ref (payload), type };
   self->bytes_kept += g_bytes_get_size (payload);
-  self->n_unanswered--;
 
   return TRUE;
 }

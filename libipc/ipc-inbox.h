@@ -21,7 +21,7 @@ typedef struct {
   guint64 acknowledged; /* the sender needs no answer up to here */
   guint64 accepted;     /* the newest sequence number handed to the handler */
   guint64 on_connection; /* the newest sequence number on the present connection */
-  guint n_unanswered;    /* accepted and not answered */
+  guint n_unanswered;    /* handlers have them, whether the sender still waits or not */
   gsize bytes_kept;      /* of answers */
   gsize bytes_kept_max;
   GBytes *lost_payload; /* (owned) the failure that stands for an answer too large to be kept */

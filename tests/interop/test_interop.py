@@ -657,10 +657,12 @@ class TestFlow(InteropTest):
         self.fail("100 MiB were taken")
 
     def test_unanswered(self):
-        with self.joined() as peer:
-            taken = self.send_until_blocked(peer, False, b"hold" + bytes(1 << 20))
-            self.assertLessEqual(taken, peer.welcome.window_bytes // (1 << 20) + 3)
-            self.assert_alive(self.bystander)
+        """Whether they are acknowledged or not: what handlers still have counts."""
+        for acknowledge in False, True:
+            with self.subTest(acknowledge=acknowledge), self.joined() as peer:
+                taken = self.send_until_blocked(peer, acknowledge, b"hold" + bytes(1 << 20))
+                self.assertLessEqual(taken, peer.welcome.window_bytes // (1 << 20) + 3)
+                self.assert_alive(self.bystander)
 
     def test_answers_not_read(self):
         peer = self.joined()
