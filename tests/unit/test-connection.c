@@ -66,6 +66,17 @@ test_blocked (Fixture *fixture, gconstpointer user_data)
 }
 
 static void
+test_early (Fixture *fixture, gconstpointer user_data)
+{
+  g_test_summary ("When much is queued in one turn the peer gets the first of it before the turn ends, and works "
+                  "meanwhile");
+
+  for (guint i = 0; i < 10; i++)
+    queue (fixture, 10000);
+  g_assert_cmpuint (listen_to (fixture, G_MAXSIZE), >, 0);
+}
+
+static void
 test_relieved (Fixture *fixture, gconstpointer user_data)
 {
   g_test_summary ("Whoever had to wait because the socket took no more is told when everything has gone out, however "
@@ -195,6 +206,7 @@ main (int argc, char **argv)
 #define ADD(path, func) ADD_DATA (path, func, 0)
   ADD ("frames", test_frames);
   ADD ("write/blocked", test_blocked);
+  ADD ("write/early", test_early);
   ADD ("write/relieved", test_relieved);
   ADD ("write/room", test_room);
   ADD ("paused", test_paused);

@@ -151,6 +151,23 @@ test_replaced (Fixture *fixture, gconstpointer user_data)
 }
 
 static void
+test_successor (Fixture *fixture, gconstpointer user_data)
+{
+  IpcListener *next = ipc_listener_new (fixture->dir, TEST_NODE_ID, NULL);
+  IpcListener *after_next;
+
+  g_test_summary ("A node that becomes master again uses the same temporary name: freeing the old listener leaves the "
+                  "new one's");
+
+  g_assert_true (ipc_listener_publish (next, NULL));
+  after_next = ipc_listener_new (fixture->dir, TEST_NODE_ID, NULL);
+  ipc_listener_free (next);
+  g_assert_true (ipc_listener_publish (after_next, NULL));
+  g_assert_true (ipc_listener_is_published (after_next));
+  ipc_listener_free (after_next);
+}
+
+static void
 test_left_over (Fixture *fixture, gconstpointer user_data)
 {
   IpcListener *listener;
@@ -294,6 +311,7 @@ main (int argc, char **argv)
   ADD ("publish/in-order", test_publish);
   ADD ("publish/mode", test_mode);
   ADD ("publish/replaced", test_replaced);
+  ADD ("publish/successor", test_successor);
   ADD ("publish/left-over", test_left_over);
   ADD ("accept/all", test_accept);
   ADD ("accept/paused", test_pause);
