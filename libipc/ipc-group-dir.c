@@ -137,6 +137,8 @@ open_group (IpcGroupDir *self, GError **error)
 
   self->fd = open_checked (self, base_fd, self->group, self->path, TRUE, TRUE, error);
   close (base_fd);
+  if (self->fd != -1)
+    ipc_fork_guard_add (self->fd);
 
   return self->fd != -1;
 }
@@ -213,7 +215,7 @@ ipc_group_dir_free (IpcGroupDir *self)
 {
   stop_watching (self);
   if (self->fd != -1)
-    close (self->fd);
+    ipc_fork_guard_close (self->fd);
   g_free (self->base);
   g_free (self->group);
   g_free (self->path);
@@ -341,7 +343,7 @@ ipc_group_dir_reopen (IpcGroupDir *self, GError **error)
     return FALSE;
   }
 
-  close (old_fd);
+  ipc_fork_guard_close (old_fd);
   if (self->inotify_fd != -1) {
     inotify_rm_watch (self->inotify_fd, self->watch_id);
     if (!add_inotify (self))

@@ -106,6 +106,10 @@ map_file (IpcGroupFile *self)
     return g_strerror (errno);
   }
 
+  /* A mapping holds the file description, and with it the lock: a forked child must not have it. */
+  if (madvise (self->header, FILE_SIZE, MADV_DONTFORK) == -1)
+    return g_strerror (errno);
+
   self->device = st.st_dev;
   self->inode = st.st_ino;
   if (memcmp (self->header->magic, MAGIC, sizeof self->header->magic) != 0)

@@ -47,7 +47,12 @@ struct _IpcListener {
 static int
 open_reserve (void)
 {
-  return open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  int fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  if (fd != -1)
+    ipc_fork_guard_add (fd);
+
+  return fd;
 }
 
 static gboolean
@@ -116,7 +121,7 @@ ipc_listener_free (IpcListener *self)
     ipc_fork_guard_close (self->fd);
   }
   if (self->reserve_fd != -1)
-    close (self->reserve_fd);
+    ipc_fork_guard_close (self->reserve_fd);
   g_free (self->temp_name);
   g_free (self);
 }
@@ -164,7 +169,7 @@ shed (IpcListener *self)
   if (self->reserve_fd != -1) {
     int fd;
 
-    close (self->reserve_fd);
+    ipc_fork_guard_close (self->reserve_fd);
     fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd != -1)
       close (fd);

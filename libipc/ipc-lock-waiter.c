@@ -111,6 +111,8 @@ ipc_lock_waiter_new (IpcPoller *poller, int fd, guint slot, IpcLockWaiterFunc fu
   self->user_data = user_data;
 
   self->event_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (self->event_fd != -1)
+    ipc_fork_guard_add (self->event_fd);
   if (self->event_fd == -1 || !ipc_poller_watch (poller, &self->watch, self->event_fd, EPOLLIN, granted_cb, self))
     saved_errno = errno;
   else
@@ -121,7 +123,7 @@ ipc_lock_waiter_new (IpcPoller *poller, int fd, guint slot, IpcLockWaiterFunc fu
                  g_strerror (saved_errno));
     ipc_poller_unwatch (poller, &self->watch);
     if (self->event_fd != -1)
-      close (self->event_fd);
+      ipc_fork_guard_close (self->event_fd);
     g_free (self);
     return NULL;
   }
@@ -136,6 +138,6 @@ ipc_lock_waiter_free (IpcLockWaiter *self)
   pthread_cancel (self->thread);
   pthread_join (self->thread, NULL);
   ipc_poller_unwatch (self->poller, &self->watch);
-  close (self->event_fd);
+  ipc_fork_guard_close (self->event_fd);
   g_free (self);
 }
