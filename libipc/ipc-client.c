@@ -419,6 +419,12 @@ ipc_client_get_master (IpcClient *self)
   return ipc_link_get_master (self->link);
 }
 
+void
+ipc_client_saw_epoch (IpcClient *self, guint64 epoch)
+{
+  ipc_link_saw_epoch (self->link, epoch);
+}
+
 guint64
 ipc_client_get_newest_epoch (IpcClient *self)
 {

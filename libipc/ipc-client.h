@@ -35,4 +35,5 @@ void ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us);
 void ipc_client_cancel (IpcClient *self, IpcSend *send, GCancellable *cancellable);
 
 IpcPeer *ipc_client_get_master (IpcClient *self);
+void ipc_client_saw_epoch (IpcClient *self, guint64 epoch);
 guint64 ipc_client_get_newest_epoch (IpcClient *self);

@@ -501,6 +501,20 @@ ipc_link_get_connection (IpcLink *self)
   return self->current;
 }
 
+/* There is a newer master than the one that we are connected to, if we are. */
+void
+ipc_link_saw_epoch (IpcLink *self, guint64 epoch)
+{
+  if (epoch <= self->newest_epoch)
+    return;
+
+  self->newest_epoch = epoch;
+  wake_up (self);
+  leave_current (self);
+  if (self->running)
+    connect_soon (self);
+}
+
 guint64
 ipc_link_get_newest_epoch (IpcLink *self)
 {

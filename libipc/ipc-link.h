@@ -35,4 +35,5 @@ void ipc_link_hurry (IpcLink *self);
 gboolean ipc_link_is_up (IpcLink *self);
 IpcPeer *ipc_link_get_master (IpcLink *self);
 IpcConnection *ipc_link_get_connection (IpcLink *self);
+void ipc_link_saw_epoch (IpcLink *self, guint64 epoch);
 guint64 ipc_link_get_newest_epoch (IpcLink *self);

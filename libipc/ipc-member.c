@@ -126,6 +126,7 @@ campaign_elected (guint64 epoch, gpointer user_data)
   memcpy (config.node_id, self->config.id, IPC_NODE_ID_SIZE);
   self->self_peer = ipc_peer_new (self->config.id, &credentials, epoch);
   self->master = ipc_master_new (self->poller, self->config.context, epoch, &config, &master_events, self);
+  ipc_client_saw_epoch (self->client, epoch);
 }
 
 static void
