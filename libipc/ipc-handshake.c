@@ -6,7 +6,7 @@
  * the payload. The same table serves both sides: each judges what comes from the other.
  *
  *   phase       from client            from master
- *   HANDSHAKE   HELLO -> OPEN          WELCOME -> OPEN, REFUSED
+ *   HANDSHAKE   HELLO -> OPEN, REFUSED WELCOME -> OPEN, REFUSED
  *   OPEN        all but HELLO          all but WELCOME
  *   OVER        nothing                nothing (GOODBYE or REFUSED was the last word)
  */

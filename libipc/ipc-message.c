@@ -315,8 +315,11 @@ ipc_message_get_redelivered (IpcMessage *self)
 void
 ipc_message_respond (IpcMessage *self, GBytes *response)
 {
+  gboolean first;
+
   g_return_if_fail (self != NULL);
-  g_return_if_fail (g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE));
+  first = g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE);
+  g_return_if_fail (first); /* a message is answered once */
 
   if (response == NULL) {
     g_autoptr (GBytes) empty = g_bytes_new_static (NULL, 0);
@@ -345,9 +348,12 @@ ipc_message_respond (IpcMessage *self, GBytes *response)
 void
 ipc_message_fail (IpcMessage *self, const GError *error)
 {
+  gboolean first;
+
   g_return_if_fail (self != NULL);
   g_return_if_fail (error != NULL);
-  g_return_if_fail (g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE));
+  first = g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE);
+  g_return_if_fail (first); /* a message is answered once */
 
   answer_failure (self, error);
 }

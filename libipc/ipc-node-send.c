@@ -165,8 +165,9 @@ ipc_node_get_result_epoch (IpcNode *self, GAsyncResult *result)
  * own input and output go on: no other source of the main context runs, and no callback and no signal of this node.
  *
  * A node that is itself the master can do this, because its handler is called meanwhile, for this and for any other
- * message that arrives. What the handler needs must not depend on the code that waits here, and a handler that answers
- * later from another source of the same main context cannot do so before this call returns: give such calls a timeout.
+ * message that arrives. What the handler needs must not depend on the code that waits here. An answer that the handler
+ * gives later, from another source of the same main context or from another thread, cannot arrive before this call has
+ * returned: give such calls a timeout, or send asynchronously.
  *
  * Returns: (transfer full): the response, or %NULL with @error set as by [method@Ipc.Node.send_finish]
  */

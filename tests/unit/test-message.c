@@ -220,7 +220,7 @@ test_twice (Fixture *fixture, gconstpointer user_data)
       ipc_message_respond (message, NULL);
     else
       ipc_message_fail (message, error);
-    g_test_expect_message ("libipc", G_LOG_LEVEL_CRITICAL, "*answered*");
+    g_test_expect_message ("libipc", G_LOG_LEVEL_CRITICAL, "*assertion 'first' failed*");
     if (i & 2)
       ipc_message_respond (message, NULL);
     else
