@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /*
@@ -20,7 +22,7 @@
  *   error TEXT                               an error signal
  *   child PID                                it has forked
  *
- * Told: `start`, `send COUNT`, `fork`, `close`, `stop` (SIGSTOP). It ends with its parent, at the end of its input, or on
+ * Told: `start`, `send COUNT`, `flood COUNT` (connections that stay silent), `fork`, `close`, `stop` (SIGSTOP). It ends with its parent, at the end of its input, or on
  * SIGTERM in good order.
  */
 
@@ -136,6 +138,22 @@ fork_child (void)
   report ("child %d", (int) pid);
 }
 
+/* Connections that say nothing, and are kept. */
+static void
+flood (int count)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+  g_snprintf (address.sun_path, sizeof address.sun_path, "%s/test/socket", dir);
+  for (int i = 0; i < count; i++) {
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (connect (fd, (struct sockaddr *) &address, sizeof address) == -1)
+      report ("error cannot connect");
+  }
+  report ("flooded");
+}
+
 static gboolean
 input_cb (int fd, GIOCondition condition, gpointer user_data)
 {
@@ -156,6 +174,8 @@ input_cb (int fd, GIOCondition condition, gpointer user_data)
     *end = '\0';
     if (g_str_has_prefix (input->str, "send "))
       send_messages (user_data, atoi (input->str + 5));
+    else if (g_str_has_prefix (input->str, "flood "))
+      flood (atoi (input->str + 6));
     else if (strcmp (input->str, "start") == 0)
       start (user_data);
     else if (strcmp (input->str, "fork") == 0)

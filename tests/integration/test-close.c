@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
+#include <glib/gstdio.h>
+
 /*
  * Leaving in good order, at every moment at which an application may think of it.
  */
@@ -302,20 +304,21 @@ test_in_notify (Fixture *self, gconstpointer data)
 static void
 test_resting (Fixture *self, gconstpointer data)
 {
-  g_autofree char *group_dir = g_build_filename (self->dir, "test", NULL);
   g_autofree char *group = fixture_path (self, "group");
 
-  g_assert_cmpint (g_mkdir_with_parents (group_dir, 0700), ==, 0);
-  g_assert_true (g_file_set_contents_full (group, "foreign", -1, 0, 0600, NULL));
   for (int i = 0; i < 2; i++) {
-    IpcNode *node = fixture_node (self, IPC_MODE_DUAL, fixture_echo, NULL);
+    IpcNode *node = fixture_master (self, fixture_echo, NULL);
 
+    g_assert_cmpint (g_unlink (group), ==, 0);
+    g_assert_true (g_file_set_contents_full (group, "foreign", -1, 0, 0600, NULL));
     fixture_expect_error (self, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, group);
+    g_assert_cmpint (ipc_node_get_role (node), !=, IPC_ROLE_MASTER);
     if (i == 0)
       fixture_close (self, node);
     else
       fixture_drop (self, node);
     fixture_forget_errors (self, IPC_ERROR, IPC_ERROR_RUNTIME_DIR);
+    g_assert_cmpint (g_unlink (group), ==, 0);
   }
   fixture_iterate_for (self, 600 * G_TIME_SPAN_MILLISECOND); /* nobody comes back from his rest */
 }
