@@ -21,6 +21,8 @@
 /* After a failure (no space, no descriptors) let other candidates have a go, and do not come back in step with them. */
 #define REST_MIN_MS 100
 #define REST_MAX_MS 500
+/* A master that gets no directory events looks this often whether its socket and file are still there. */
+#define BLIND_LOOK_US G_TIME_SPAN_SECOND
 /* Cleaning up behind dead candidates can wait until the clients have been served. */
 #define SWEEP_DELAY_US (2 * G_TIME_SPAN_SECOND)
 
@@ -44,6 +46,7 @@ struct _IpcCampaign {
   guint64 epoch_seen;    /* the newest ever met: a new file must not begin below it */
   IpcTimer rest;
   IpcTimer sweep;
+  IpcTimer blind; /* while master and without directory events */
 };
 
 static void step (IpcCampaign *self, IpcCampaignEvent event);
@@ -116,6 +119,7 @@ do_queue (IpcCampaign *self)
   if (follow_dir (self, &error))
     self->file = ipc_group_file_open (self->dir, self->node_id, self->epoch_seen + 1, &error);
   if (self->file != NULL) {
+    ipc_group_file_revive (self->file);
     self->slot = ipc_word_get_slot (ipc_group_file_get_word (self->file));
     self->waiter = ipc_lock_waiter_new (self->poller, ipc_group_file_get_fd (self->file), self->slot, locked_cb, self,
                                         &error);
@@ -184,12 +188,26 @@ accepted_cb (int fd, gpointer user_data)
 static void
 start_listening (IpcCampaign *self)
 {
-  if (!ipc_listener_start (self->listener, self->poller, accepted_cb, self)) {
-    g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = NULL;
 
-    ipc_group_dir_set_error (self->dir, "socket", "cannot be watched", ENOMEM, &error);
-    fail (self, error);
-  }
+  if (ipc_listener_start (self->listener, self->poller, accepted_cb, self))
+    return;
+
+  ipc_group_dir_set_error (self->dir, "socket", "cannot be watched", errno, &error);
+  fail (self, error);
+}
+
+/* Nobody needs to hear of changes as much as the master. Without an inotify instance it has to look by itself. */
+static void
+look_blindly_cb (gpointer user_data)
+{
+  IpcCampaign *self = user_data;
+
+  if (ipc_group_dir_try_watch (self->dir))
+    return;
+
+  ipc_poller_start_timer (self->poller, &self->blind, BLIND_LOOK_US, look_blindly_cb, self);
+  ipc_campaign_look (self, IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE);
 }
 
 static void
@@ -206,7 +224,7 @@ do_serve (IpcCampaign *self)
   ipc_campaign_saw_epoch (self, self->epoch);
   self->events->elected (self->epoch, self->user_data);
   start_listening (self);
-  ipc_group_dir_try_watch (self->dir); /* nobody needs it as much as the master */
+  look_blindly_cb (self);
   ipc_poller_start_timer (self->poller, &self->sweep, SWEEP_DELAY_US, sweep_cb, self);
 }
 
@@ -219,6 +237,7 @@ do_release (IpcCampaign *self)
   g_clear_pointer (&self->file, ipc_group_file_free);
   ipc_poller_stop_timer (self->poller, &self->rest);
   ipc_poller_stop_timer (self->poller, &self->sweep);
+  ipc_poller_stop_timer (self->poller, &self->blind);
 }
 
 static void
@@ -331,9 +350,11 @@ ipc_campaign_look (IpcCampaign *self, IpcGroupDirChanges changes)
   } else if (self->state == IPC_CAMPAIGN_QUEUED) {
     if (ipc_word_get_slot (ipc_group_file_get_word (self->file)) != self->slot)
       step (self, IPC_CAMPAIGN_LOST);
-  } else if (self->state == IPC_CAMPAIGN_SERVING && ipc_campaign_is_master (self)
-             && !ipc_listener_is_published (self->listener)) {
-    publish_again (self);
+  } else if (self->state == IPC_CAMPAIGN_SERVING) {
+    if (!ipc_campaign_is_master (self))
+      step (self, IPC_CAMPAIGN_LOST);
+    else if (!ipc_listener_is_published (self->listener))
+      publish_again (self);
   }
 }
 
@@ -362,7 +383,7 @@ ipc_campaign_step_down (IpcCampaign *self)
 void
 ipc_campaign_set_accepting (IpcCampaign *self, gboolean accepting)
 {
-  if (self->listener != NULL && self->state == IPC_CAMPAIGN_SERVING)
+  if (self->state == IPC_CAMPAIGN_SERVING || self->state == IPC_CAMPAIGN_RESIGNING)
     ipc_listener_set_paused (self->listener, !accepting);
 }
 
@@ -376,10 +397,4 @@ IpcCampaignState
 ipc_campaign_get_state (IpcCampaign *self)
 {
   return self->state;
-}
-
-guint64
-ipc_campaign_get_epoch (IpcCampaign *self)
-{
-  return self->epoch;
 }

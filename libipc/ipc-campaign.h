@@ -32,4 +32,3 @@ void ipc_campaign_set_accepting (IpcCampaign *self, gboolean accepting);
 void ipc_campaign_saw_epoch (IpcCampaign *self, guint64 epoch);
 
 IpcCampaignState ipc_campaign_get_state (IpcCampaign *self);
-guint64 ipc_campaign_get_epoch (IpcCampaign *self);

@@ -91,17 +91,14 @@ deadline_cb (gpointer user_data)
   give_up (self, send, error);
 }
 
-/* @cancellable: is cancelled; @send: a call that is not done. The error says what became of the message. */
+/* @send: a call that is not done. The error says what became of the message. */
 void
-ipc_client_cancel (IpcClient *self, IpcSend *send, GCancellable *cancellable)
+ipc_client_cancel (IpcClient *self, IpcSend *send)
 {
-  g_autoptr (GError) error = NULL;
+  gboolean unsent = ipc_outbox_get_fate (&self->outbox, send->sequence) == IPC_OUTBOX_NEVER_SENT;
 
-  g_cancellable_set_error_if_cancelled (cancellable, &error);
-  g_prefix_error (&error, ipc_outbox_get_fate (&self->outbox, send->sequence) == IPC_OUTBOX_NEVER_SENT
-                            ? "The message was not sent: "
-                            : "The message was sent and may have been handled: ");
-  give_up (self, send, g_steal_pointer (&error));
+  give_up (self, send, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled; the message was %s",
+                                    unsent ? "not sent" : "sent and may have been handled, or may yet be"));
 }
 
 static gboolean
@@ -109,7 +106,7 @@ cancelled_cb (GCancellable *cancellable, gpointer user_data)
 {
   IpcSend *send = user_data;
 
-  ipc_client_cancel (send->client, send, cancellable);
+  ipc_client_cancel (send->client, send);
 
   return G_SOURCE_REMOVE;
 }
@@ -137,8 +134,9 @@ send_message (IpcClient *self, const IpcOutboxItem *item)
     gpointer message;
 
     ipc_outbox_answered (&self->outbox, item->sequence, &message);
-    complete_with_error (self, send, new_fate_error (item->repeat ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT,
-                                                     IPC_ERROR_MESSAGE_TOO_LARGE, what));
+    complete_with_error (self, send,
+                         item->repeat ? new_fate_error (IPC_OUTBOX_MAY_BE_HANDLED, IPC_ERROR_OUTCOME_UNKNOWN, what)
+                                      : new_fate_error (IPC_OUTBOX_NEVER_SENT, IPC_ERROR_MESSAGE_TOO_LARGE, what));
   }
 }
 
@@ -148,7 +146,7 @@ acknowledge (IpcClient *self)
 {
   IpcFrameHeader header = { .type = IPC_FRAME_ACK, .number = self->outbox.acknowledged };
 
-  gboolean is_due = self->n_answers >= (self->welcome.window_messages + 1) / 2
+  gboolean is_due = self->n_answers > (self->welcome.window_messages - 1) / 2
                     || self->answer_bytes >= self->welcome.window_bytes / 2;
 
   if (!is_due || self->outbox.acknowledged <= self->acknowledged)
@@ -193,8 +191,10 @@ take_answer (IpcClient *self, const IpcFrame *frame)
     if (violation != NULL)
       return violation;
   }
+  if (frame->header.number > ipc_peer_get_epoch (ipc_link_get_master (self->link)))
+    return "an answer from a later epoch than the connection's";
   if (!ipc_outbox_answered (&self->outbox, frame->header.sequence, &message))
-    return "an answer to a message that is not in flight";
+    return "an answer to a message that was not sent";
 
   self->n_answers++;
   self->answer_bytes += frame->header.length;
@@ -341,13 +341,15 @@ ipc_client_start (IpcClient *self)
 void
 ipc_client_stop (IpcClient *self)
 {
-  guint64 sequence;
-  IpcSend *send;
-
   self->running = FALSE;
-  while ((send = ipc_outbox_oldest (&self->outbox, &sequence)) != NULL) {
-    IpcOutboxFate fate = ipc_outbox_get_fate (&self->outbox, sequence);
+  for (guint64 sequence = self->outbox.acknowledged + 1; sequence <= self->outbox.last; sequence++) {
+    IpcSend *send = ipc_outbox_peek (&self->outbox, sequence);
+    IpcOutboxFate fate;
 
+    if (send == NULL)
+      continue;
+
+    fate = ipc_outbox_get_fate (&self->outbox, sequence);
     give_up (self, send, new_fate_error (fate, fate == IPC_OUTBOX_NEVER_SENT ? IPC_ERROR_CLOSED
                                                                              : IPC_ERROR_OUTCOME_UNKNOWN,
                                          "the node was closed"));
@@ -372,10 +374,14 @@ refuse_send (IpcClient *self, IpcSend *send)
     return g_error_new (IPC_ERROR, IPC_ERROR_MESSAGE_TOO_LARGE,
                         "the message has %" G_GSIZE_FORMAT " bytes, at most %u are allowed; it was not sent", size,
                         self->config.max_message_size);
-  if (self->outbox.n_pending >= self->config.max_pending || !ipc_outbox_has_room (&self->outbox))
+  if (self->outbox.n_pending >= self->config.max_pending)
     return g_error_new (IPC_ERROR, IPC_ERROR_QUEUE_FULL,
                         "%u messages are pending, at most %u are allowed; the message was not sent",
                         self->outbox.n_pending, self->config.max_pending);
+  if (!ipc_outbox_has_room (&self->outbox))
+    return g_error_new (IPC_ERROR, IPC_ERROR_QUEUE_FULL,
+                        "the oldest pending message is %u messages behind; the message was not sent",
+                        IPC_OUTBOX_SPAN_MAX);
   if ((send->flags & IPC_SEND_FAIL_FAST) && ipc_link_get_master (self->link) == NULL)
     return g_error_new (IPC_ERROR, IPC_ERROR_NO_MASTER,
                         "the group has no master at the moment; the message was not sent");

@@ -32,7 +32,7 @@ void ipc_client_stop (IpcClient *self);
 void ipc_client_look (IpcClient *self);
 
 void ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us);
-void ipc_client_cancel (IpcClient *self, IpcSend *send, GCancellable *cancellable);
+void ipc_client_cancel (IpcClient *self, IpcSend *send);
 
 IpcPeer *ipc_client_get_master (IpcClient *self);
 void ipc_client_saw_epoch (IpcClient *self, guint64 epoch);

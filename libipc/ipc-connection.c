@@ -378,14 +378,14 @@ ipc_connection_set_paused (IpcConnection *self, gboolean paused)
 }
 
 /**
- * ipc_connection_drain:
+ * ipc_connection_read_rest:
  *
  * Reads everything that the kernel holds for us now and gives it out, because the owner is about to leave.
  *
  * Returns: whether the connection is still usable
  */
 gboolean
-ipc_connection_drain (IpcConnection *self)
+ipc_connection_read_rest (IpcConnection *self)
 {
   gboolean usable;
 
@@ -411,6 +411,15 @@ ipc_connection_has_hung_up (IpcConnection *self)
   struct pollfd pfd = { .fd = self->fd, .events = POLLRDHUP };
 
   return poll (&pfd, 1, 0) == 1 && (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Answers a PING. */
+void
+ipc_connection_pong (IpcConnection *self, const IpcFrame *ping)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_PONG, .sequence = ping->header.sequence };
+
+  ipc_connection_queue (self, &header, NULL);
 }
 
 /* The payload of the frame that is being given out, to keep. */

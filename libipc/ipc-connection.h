@@ -33,7 +33,8 @@ void ipc_connection_flush (IpcConnection *self);
 gsize ipc_connection_get_queued (IpcConnection *self);
 
 void ipc_connection_set_paused (IpcConnection *self, gboolean paused);
-gboolean ipc_connection_drain (IpcConnection *self);
+gboolean ipc_connection_read_rest (IpcConnection *self);
 gboolean ipc_connection_has_hung_up (IpcConnection *self);
+void ipc_connection_pong (IpcConnection *self, const IpcFrame *ping);
 GBytes *ipc_connection_take_payload (IpcConnection *self, const IpcFrame *frame);
 const struct ucred *ipc_connection_get_credentials (IpcConnection *self);

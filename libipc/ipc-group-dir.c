@@ -26,6 +26,9 @@
 /* A temporary name is there for less than a millisecond, unless its maker died in between. One of this age may go. */
 #define LEFTOVER_AGE_S 60
 
+/* The base may be moved away with the group in it; other groups come and go in it unnoticed. */
+#define BASE_WATCH_MASK (IN_MOVE_SELF | IN_ONLYDIR)
+
 struct _IpcGroupDir {
   char *base;  /* (owned) */
   char *group; /* (owned) */
@@ -37,6 +40,7 @@ struct _IpcGroupDir {
   IpcPoller *poller; /* (unowned) (nullable) */
   int inotify_fd;    /* (owned) -1 when not watching */
   int watch_id;
+  int base_watch_id; /* -1 if the base cannot be watched */
   IpcWatch watch;
   IpcGroupDirFunc func;
   gpointer user_data;
@@ -260,6 +264,7 @@ add_inotify (IpcGroupDir *self)
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", self->fd);
 
   self->watch_id = inotify_add_watch (self->inotify_fd, path, WATCH_MASK);
+  self->base_watch_id = inotify_add_watch (self->inotify_fd, self->base, BASE_WATCH_MASK);
 
   return self->watch_id != -1;
 }
@@ -308,6 +313,14 @@ ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func,
     g_info ("%s: cannot be watched for now: %s", self->path, g_strerror (errno));
 }
 
+/* Reads what has happened up to now, also while paused. */
+void
+ipc_group_dir_take_events (IpcGroupDir *self)
+{
+  if (self->inotify_fd != -1)
+    inotify_cb (EPOLLIN, self);
+}
+
 /* While paused, events are kept by the kernel. */
 void
 ipc_group_dir_set_paused (IpcGroupDir *self, gboolean paused)
@@ -316,20 +329,23 @@ ipc_group_dir_set_paused (IpcGroupDir *self, gboolean paused)
     ipc_poller_change (self->poller, &self->watch, paused ? 0 : EPOLLIN);
 }
 
-/* Whether the directory that is open is still the one that the path leads to. */
+/* FALSE only if the path certainly leads elsewhere, or nowhere: not when it cannot be followed at the moment. */
 gboolean
 ipc_group_dir_is_current (IpcGroupDir *self)
 {
   struct stat at_path, opened;
 
-  return lstat (self->path, &at_path) == 0 && fstat (self->fd, &opened) == 0 && at_path.st_ino == opened.st_ino
-         && at_path.st_dev == opened.st_dev;
+  if (lstat (self->path, &at_path) == -1)
+    return errno != ENOENT && errno != ENOTDIR;
+
+  return fstat (self->fd, &opened) == 0 && at_path.st_ino == opened.st_ino && at_path.st_dev == opened.st_dev;
 }
 
 /**
  * ipc_group_dir_reopen:
  *
- * Follows the path to the directory that is there now, which is made if necessary. On failure the old one stays open.
+ * Follows the path to the directory that is there now, which is made if necessary, and tells that everything may have
+ * changed. On failure the old one stays open.
  *
  * Returns: whether there is one; otherwise @error is set
  */
@@ -346,9 +362,12 @@ ipc_group_dir_reopen (IpcGroupDir *self, GError **error)
   ipc_fork_guard_close (old_fd);
   if (self->inotify_fd != -1) {
     inotify_rm_watch (self->inotify_fd, self->watch_id);
+    inotify_rm_watch (self->inotify_fd, self->base_watch_id);
     if (!add_inotify (self))
       stop_watching (self);
   }
+  if (self->func != NULL)
+    self->func (IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE, self->user_data);
 
   return TRUE;
 }
@@ -369,6 +388,27 @@ gboolean
 ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st)
 {
   return fstatat (self->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/**
+ * ipc_group_dir_share:
+ * @name: of a file that this process has made
+ *
+ * When root works in a user's directory, the user must be able to use what root makes there.
+ *
+ * Returns: %FALSE with errno set if the file cannot be given to the directory's owner
+ */
+gboolean
+ipc_group_dir_share (IpcGroupDir *self, const char *name)
+{
+  struct stat st;
+
+  if (fstat (self->fd, &st) == -1)
+    return FALSE;
+  if (st.st_uid == geteuid ())
+    return TRUE;
+
+  return fchownat (self->fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static gboolean

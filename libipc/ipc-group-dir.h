@@ -26,6 +26,7 @@ void ipc_group_dir_free (IpcGroupDir *self);
 
 void ipc_group_dir_watch (IpcGroupDir *self, IpcPoller *poller, IpcGroupDirFunc func, gpointer user_data);
 gboolean ipc_group_dir_try_watch (IpcGroupDir *self);
+void ipc_group_dir_take_events (IpcGroupDir *self);
 void ipc_group_dir_set_paused (IpcGroupDir *self, gboolean paused);
 gboolean ipc_group_dir_is_current (IpcGroupDir *self);
 gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
@@ -33,6 +34,7 @@ gboolean ipc_group_dir_reopen (IpcGroupDir *self, GError **error);
 int ipc_group_dir_get_fd (IpcGroupDir *self);
 const char *ipc_group_dir_get_path (IpcGroupDir *self);
 gboolean ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st);
+gboolean ipc_group_dir_share (IpcGroupDir *self, const char *name);
 void ipc_group_dir_sweep (IpcGroupDir *self);
 char *ipc_group_dir_reach (IpcGroupDir *self, const char *name);
 void ipc_group_dir_set_error (IpcGroupDir *self, const char *name, const char *what, int saved_errno, GError **error);

@@ -48,6 +48,18 @@ struct _IpcGroupFile {
   ino_t inode;
 };
 
+/* Also to the disk, if there is one: a file whose name outlives its contents would have to be removed by hand. */
+static gboolean
+write_header (int fd, const Header *header)
+{
+  gssize n = pwrite (fd, header, sizeof *header, 0);
+
+  if (n >= 0 && n < (gssize) sizeof *header)
+    errno = EIO;
+
+  return n == (gssize) sizeof *header && fsync (fd) == 0;
+}
+
 /* Writes a new file under a temporary name and links it in place, unless somebody was faster. */
 static gboolean
 create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **error)
@@ -70,7 +82,9 @@ create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **
   do
     saved_errno = posix_fallocate (fd, 0, FILE_SIZE);
   while (saved_errno == EINTR); /* tmpfs gives up at any signal */
-  if (saved_errno == 0 && pwrite (fd, &header, sizeof header, 0) != (gssize) sizeof header)
+  if (saved_errno == 0 && !write_header (fd, &header))
+    saved_errno = errno;
+  if (saved_errno == 0 && !ipc_group_dir_share (dir, temp_name))
     saved_errno = errno;
   if (saved_errno == 0 && linkat (dir_fd, temp_name, dir_fd, "group", 0) == -1 && errno != EEXIST)
     saved_errno = errno;
@@ -217,14 +231,28 @@ ipc_group_file_retire (IpcGroupFile *self)
     word = ipc_group_file_get_word (self);
 }
 
-/* Whether this is still the file that others find in @dir, and @dir the directory that others find. */
+/* FALSE only if others certainly find another file, or none: not when it cannot be looked at for the moment. */
 gboolean
 ipc_group_file_is_current (IpcGroupFile *self, IpcGroupDir *dir)
 {
   struct stat st;
 
-  return ipc_group_dir_is_current (dir) && ipc_group_dir_stat (dir, "group", &st) && st.st_dev == self->device
-         && st.st_ino == self->inode;
+  if (!ipc_group_dir_is_current (dir))
+    return FALSE;
+  if (!ipc_group_dir_stat (dir, "group", &st))
+    return errno != ENOENT;
+
+  return st.st_dev == self->device && st.st_ino == self->inode;
+}
+
+/* A file that was moved away and back: it is the group's again, and nobody is master by it. */
+void
+ipc_group_file_revive (IpcGroupFile *self)
+{
+  IpcWord word = ipc_group_file_get_word (self);
+
+  if (ipc_word_get_slot (word) == IPC_SLOT_RETIRED)
+    ipc_group_file_claim (self, word, ipc_word_make (ipc_word_get_epoch (word) + 1, 0)); /* or another has done so */
 }
 
 int

@@ -36,5 +36,6 @@ void ipc_group_file_free (IpcGroupFile *self);
 IpcWord ipc_group_file_get_word (IpcGroupFile *self);
 gboolean ipc_group_file_claim (IpcGroupFile *self, IpcWord expected, IpcWord word);
 void ipc_group_file_retire (IpcGroupFile *self);
+void ipc_group_file_revive (IpcGroupFile *self);
 gboolean ipc_group_file_is_current (IpcGroupFile *self, IpcGroupDir *dir);
 int ipc_group_file_get_fd (IpcGroupFile *self);

@@ -159,7 +159,7 @@ ipc_inbox_receive (IpcInbox *self, guint64 sequence, guint64 acknowledged, IpcAn
  * To be called once for each message that was %IPC_INBOX_NEW.
  *
  * Returns: whether to send the answer now. Not when the sender wants none any more; and not when it has connected again
- *   and has not repeated the message yet: it would take the answer for a breach of the protocol, and gets it when it does
+ *   and has not repeated the message yet: it would take the answer for a breach of the protocol, and gets it then
  */
 gboolean
 ipc_inbox_answer (IpcInbox *self, guint64 sequence, guint8 type, GBytes *payload)

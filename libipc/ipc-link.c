@@ -61,7 +61,6 @@ struct _IpcLink {
 };
 
 static void connect_now (IpcLink *self);
-
 static void wake_up (IpcLink *self);
 
 static void
@@ -70,10 +69,13 @@ look_cb (gpointer user_data)
   IpcLink *self = user_data;
   g_autoptr (GError) error = NULL;
 
-  wake_up (self);
+  /* What the directory has to tell was the reason for the nap, and not for another one. */
+  if (self->napping)
+    ipc_group_dir_take_events (self->dir);
   if (!ipc_group_dir_is_current (self->dir) && !ipc_group_dir_reopen (self->dir, &error))
     self->events->failed (error, self->user_data);
 
+  wake_up (self); /* not before: reopening has told us to look, which may have begun a nap */
   connect_now (self);
 }
 
@@ -105,11 +107,19 @@ look_later (IpcLink *self)
 }
 
 static void
+drop_attempt (IpcLink *self)
+{
+  ipc_poller_stop_timer (self->poller, &self->handshake);
+  g_clear_pointer (&self->attempt, ipc_connection_free);
+}
+
+static void
 nap (IpcLink *self)
 {
   if (self->napping)
     return;
 
+  drop_attempt (self); /* the end of the nap begins another */
   self->napping = TRUE;
   ipc_group_dir_set_paused (self->dir, TRUE);
   if (self->current != NULL)
@@ -124,13 +134,6 @@ connect_soon (IpcLink *self)
     connect_now (self);
   else
     nap (self);
-}
-
-static void
-drop_attempt (IpcLink *self)
-{
-  ipc_poller_stop_timer (self->poller, &self->handshake);
-  g_clear_pointer (&self->attempt, ipc_connection_free);
 }
 
 /* The connection is over, and everything that came on it has been given out. */
@@ -220,7 +223,12 @@ end_attempt (IpcLink *self, const char *violation)
 static void
 leave_current (IpcLink *self)
 {
-  if (self->current != NULL && ipc_connection_drain (self->current) && self->current != NULL)
+  if (self->current == NULL)
+    return;
+
+  ipc_connection_read_rest (self->current);
+  wake_up (self);
+  if (self->current != NULL)
     drop_current (self);
 }
 
@@ -232,6 +240,8 @@ attempt_welcomed (IpcLink *self, const IpcFrame *frame)
   const char *violation = ipc_wire_get_welcome (frame->payload, frame->header.length, &welcome);
   guint64 epoch = frame->header.number;
 
+  if (violation == NULL && epoch > IPC_EPOCH_MAX)
+    violation = "an epoch has at most 48 bits";
   if (violation != NULL) {
     end_attempt (self, violation);
     return;
@@ -245,6 +255,7 @@ attempt_welcomed (IpcLink *self, const IpcFrame *frame)
   }
 
   leave_current (self);
+  g_assert (!self->napping); /* a nap drops the attempt */
   ipc_poller_stop_timer (self->poller, &self->handshake);
   ipc_poller_stop_timer (self->poller, &self->look);
   self->attempt = NULL;
@@ -253,14 +264,6 @@ attempt_welcomed (IpcLink *self, const IpcFrame *frame)
   self->newest_epoch = epoch;
   self->master = ipc_peer_new (welcome.node_id, ipc_connection_get_credentials (connection), epoch);
   self->events->up (&welcome, self->user_data);
-}
-
-static void
-pong (IpcConnection *connection, const IpcFrame *ping)
-{
-  IpcFrameHeader header = { .type = IPC_FRAME_PONG, .sequence = ping->header.sequence };
-
-  ipc_connection_queue (connection, &header, NULL);
 }
 
 static void
@@ -287,7 +290,7 @@ current_frame (IpcLink *self, const IpcFrame *frame)
   const char *violation = NULL;
 
   if (frame->header.type == IPC_FRAME_PING) {
-    pong (self->current, frame);
+    ipc_connection_pong (self->current, frame);
   } else if (frame->header.type == IPC_FRAME_REFUSED) {
     drop_current (self);
     look_later (self);
@@ -389,6 +392,23 @@ say_hello (IpcLink *self)
                           handshake_timeout_cb, self);
 }
 
+static void
+connect_failed (IpcLink *self, int saved_errno)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (saved_errno == EAGAIN) {
+    retry_soon (self); /* the backlog is full */
+    return;
+  }
+
+  look_later (self);
+  if (saved_errno != ENOENT && saved_errno != ECONNREFUSED) { /* otherwise merely nobody listens */
+    ipc_group_dir_set_error (self->dir, "socket", "cannot connect", saved_errno, &error);
+    self->events->failed (error, self->user_data);
+  }
+}
+
 /* Tries the socket that is published now; an attempt that is under way is given up for it. */
 static void
 connect_now (IpcLink *self)
@@ -401,10 +421,7 @@ connect_now (IpcLink *self)
   self->attempt = ipc_connection_open (self->poller, path, self->config.hello.max_message_size, &connection_events,
                                        self);
   if (self->attempt == NULL) {
-    if (errno == EAGAIN)
-      retry_soon (self);
-    else
-      look_later (self); /* nobody listens; or we have no descriptor left */
+    connect_failed (self, errno);
   } else if (is_other_user (self)) {
     drop_attempt (self);
     look_later (self);

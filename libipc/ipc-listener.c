@@ -73,7 +73,7 @@ bind_and_listen (IpcListener *self, GError **error)
   /* The mode of the descriptor becomes the mode of the name; the directory is 0700 besides. */
   if (self->fd == -1 || fchmod (self->fd, 0600) == -1
       || bind (self->fd, (struct sockaddr *) &address, sizeof address) == -1 || listen (self->fd, BACKLOG) == -1
-      || !ipc_group_dir_stat (self->dir, self->temp_name, &st)) {
+      || !ipc_group_dir_share (self->dir, self->temp_name) || !ipc_group_dir_stat (self->dir, self->temp_name, &st)) {
     ipc_group_dir_set_error (self->dir, self->temp_name, "cannot listen", errno, error);
     return FALSE;
   }
@@ -159,7 +159,11 @@ update_watch (IpcListener *self)
 static void
 back_off_cb (gpointer user_data)
 {
-  update_watch (user_data);
+  IpcListener *self = user_data;
+
+  if (self->reserve_fd == -1)
+    self->reserve_fd = open_reserve (); /* another thread had been faster */
+  update_watch (self);
 }
 
 /* accept() found no descriptor: take the connection out of the queue all the same, and drop it. */

@@ -15,9 +15,9 @@
  * when the holder is gone, and the thread tells the main context through an event descriptor. This is the fastest
  * hand-over there is (half a millisecond with 1000 waiters, docs/election.md) and costs nothing while nothing happens.
  *
- * fcntl (F_OFD_SETLKW) is a cancellation point, so a thread that still sleeps is ended by pthread_cancel(). If the lock
- * was granted in the same moment, it goes when the owner closes the file. The thread touches only its own struct, which
- * is freed after it is joined, and blocks every signal: the application's handlers run elsewhere.
+ * In glibc fcntl (F_OFD_SETLKW) is a cancellation point, so a thread that still sleeps is ended by pthread_cancel(). If
+ * the lock was granted in the same moment, it goes when the owner closes the file. The thread touches only its own
+ * struct, which is freed after it is joined, and blocks every signal: the application's handlers run elsewhere.
  */
 
 /* Slots are bytes beyond the end of any file, so that a lock never gets in the way of reading or writing. */

@@ -32,6 +32,8 @@
 /* Senders that went without saying goodbye are looked through when there are this many, and each time they have
  * doubled. */
 #define GONE_MIN 64
+/* Senders of one process, with or without a connection: more than any program has nodes, fewer than would hurt. */
+#define SENDERS_PER_PROCESS_MAX 1024
 /* How long a master that hands over waits for its handlers, and then for its clients to read. */
 #define RESIGN_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
 #define FLUSH_TIMEOUT_US (1 * G_TIME_SPAN_SECOND)
@@ -97,7 +99,7 @@ sender_key_init (SenderKey *key, const guint8 node_id[IPC_NODE_ID_SIZE], const s
 static void
 update_accepting (IpcMaster *self)
 {
-  self->events->set_accepting (!self->resigning && self->unnamed.length < UNNAMED_MAX, self->user_data);
+  self->events->set_accepting (self->unnamed.length < UNNAMED_MAX, self->user_data);
 }
 
 static void
@@ -113,6 +115,18 @@ guest_free (Guest *guest)
   g_free (guest);
 }
 
+static void continue_resigning (IpcMaster *self);
+
+static void
+guest_left (Guest *guest)
+{
+  IpcMaster *self = guest->master;
+
+  guest_free (guest);
+  update_accepting (self);
+  continue_resigning (self);
+}
+
 static void
 refuse (Guest *guest, IpcRefusal code, const char *text)
 {
@@ -122,8 +136,7 @@ refuse (Guest *guest, IpcRefusal code, const char *text)
   g_info ("master of epoch %" G_GUINT64_FORMAT " refuses process %d of user %u: %s", self->epoch,
           (int) credentials->pid, (guint) credentials->uid, text);
   ipc_connection_refuse (guest->connection, code, text);
-  guest_free (guest);
-  update_accepting (self);
+  guest_left (guest);
 }
 
 static gboolean
@@ -146,8 +159,6 @@ forget_gone (IpcMaster *self)
   self->gone_limit = MAX (GONE_MIN, 2 * (g_hash_table_size (self->senders) - self->named.length));
 }
 
-static void continue_resigning (IpcMaster *self);
-
 static void
 say_goodbye_to (gpointer data, gpointer user_data)
 {
@@ -156,17 +167,27 @@ say_goodbye_to (gpointer data, gpointer user_data)
 
   ipc_connection_queue (guest->connection, &header, NULL);
   ipc_connection_flush (guest->connection);
+  ipc_sender_disconnect (guest->sender); /* that was the last word: an answer that comes now is not sent */
 }
 
 /* Whether nothing is left to wait for in this stage of the hand-over. */
 static gboolean
 stage_is_over (IpcMaster *self)
 {
-  for (GList *l = self->named.head; l != NULL; l = l->next) {
-    Guest *guest = l->data;
+  GHashTableIter iter;
+  gpointer sender;
 
-    if (self->said_goodbye ? ipc_connection_get_queued (guest->connection) > 0
-                           : ipc_sender_get_n_unanswered (guest->sender) > 0)
+  if (self->said_goodbye) {
+    for (GList *l = self->named.head; l != NULL; l = l->next) {
+      if (ipc_connection_get_queued (((Guest *) l->data)->connection) > 0)
+        return FALSE;
+    }
+    return TRUE;
+  }
+
+  g_hash_table_iter_init (&iter, self->senders);
+  while (g_hash_table_iter_next (&iter, NULL, &sender)) {
+    if (ipc_sender_get_n_unanswered (sender) > 0)
       return FALSE;
   }
 
@@ -201,6 +222,24 @@ static void
 answered_cb (gpointer user_data)
 {
   continue_resigning (user_data);
+}
+
+/* Whether the process has had its share of senders; it may still come back as one that it was. */
+static gboolean
+has_too_many (IpcMaster *self, const SenderKey *key)
+{
+  GHashTableIter iter;
+  gpointer other;
+  guint n = 0;
+
+  if (g_hash_table_size (self->senders) < SENDERS_PER_PROCESS_MAX || g_hash_table_contains (self->senders, key))
+    return FALSE;
+
+  g_hash_table_iter_init (&iter, self->senders);
+  while (g_hash_table_iter_next (&iter, &other, NULL))
+    n += ((const SenderKey *) other)->pid == key->pid;
+
+  return n >= SENDERS_PER_PROCESS_MAX;
 }
 
 static void
@@ -287,6 +326,8 @@ hello_received (Guest *guest, const IpcFrame *frame)
   sender_key_init (&guest->key, hello.node_id, credentials);
   if (is_busy (self, &guest->key))
     refuse (guest, IPC_REFUSAL_BUSY, "this node has a connection already");
+  else if (has_too_many (self, &guest->key))
+    refuse (guest, IPC_REFUSAL_TOO_MANY, "too many nodes of one process");
   else
     welcome (guest, hello.max_message_size);
 }
@@ -318,17 +359,9 @@ goodbye_received (Guest *guest)
   IpcMaster *self = guest->master;
   SenderKey key = guest->key;
 
-  guest_free (guest);
+  guest_left (guest);
   g_hash_table_remove (self->senders, &key);
   continue_resigning (self);
-}
-
-static void
-pong (IpcConnection *connection, const IpcFrame *ping)
-{
-  IpcFrameHeader header = { .type = IPC_FRAME_PONG, .sequence = ping->header.sequence };
-
-  ipc_connection_queue (connection, &header, NULL);
 }
 
 static void
@@ -348,7 +381,7 @@ guest_frame (IpcConnection *connection, const IpcFrame *frame, gpointer user_dat
     violation = ipc_sender_acknowledge (guest->sender, frame->header.number);
     break;
   case IPC_FRAME_PING:
-    pong (connection, frame);
+    ipc_connection_pong (connection, frame);
     break;
   case IPC_FRAME_PONG:
     break;
@@ -356,7 +389,7 @@ guest_frame (IpcConnection *connection, const IpcFrame *frame, gpointer user_dat
     goodbye_received (guest);
     break;
   case IPC_FRAME_REFUSED:
-    guest_free (guest);
+    guest_left (guest);
     break;
   case IPC_FRAME_WELCOME:
   case IPC_FRAME_RESPONSE:
@@ -379,9 +412,7 @@ guest_ended (IpcConnection *connection, const char *violation, gpointer user_dat
     g_info ("master of epoch %" G_GUINT64_FORMAT " closes the connection of process %d: %s", self->epoch,
             (int) ipc_connection_get_credentials (connection)->pid, violation);
 
-  guest_free (guest);
-  update_accepting (self);
-  continue_resigning (self);
+  guest_left (guest);
 }
 
 static void

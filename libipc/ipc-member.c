@@ -7,6 +7,7 @@
 #include "ipc-campaign.h"
 #include "ipc-client.h"
 #include "ipc-group-dir.h"
+#include "ipc-group-file.h"
 #include "ipc-master.h"
 #include "ipc-peer-private.h"
 #include "ipc-poller.h"
@@ -217,6 +218,19 @@ open_group (IpcMember *self, GError **error)
   return TRUE;
 }
 
+/* Finds out now what would keep a candidate from ever being master, while there is somebody to be told. */
+static gboolean
+check_file (IpcMember *self, GError **error)
+{
+  IpcGroupFile *file = ipc_group_file_open (self->dir, self->id_string, 0, error);
+
+  if (file == NULL)
+    return FALSE;
+
+  ipc_group_file_free (file);
+  return TRUE;
+}
+
 /**
  * ipc_member_new:
  * @config: the group's name must be valid
@@ -235,7 +249,7 @@ ipc_member_new (const IpcMemberConfig *config, const IpcMemberEvents *events, gp
   self->user_data = user_data;
   ipc_node_id_to_string (config->id, self->id_string);
 
-  if (!open_group (self, error)) {
+  if (!open_group (self, error) || (config->candidate && !check_file (self, error))) {
     ipc_member_free (self);
     return NULL;
   }
@@ -267,6 +281,7 @@ ipc_member_campaign (IpcMember *self)
   g_assert (self->campaign == NULL);
 
   self->campaign = ipc_campaign_new (self->poller, self->dir, self->id_string, &campaign_events, self);
+  ipc_campaign_saw_epoch (self->campaign, ipc_client_get_newest_epoch (self->client));
   ipc_campaign_start (self->campaign);
 }
 
@@ -295,9 +310,9 @@ ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us)
 }
 
 void
-ipc_member_cancel (IpcMember *self, IpcSend *send, GCancellable *cancellable)
+ipc_member_cancel (IpcMember *self, IpcSend *send)
 {
-  ipc_client_cancel (self->client, send, cancellable);
+  ipc_client_cancel (self->client, send);
 }
 
 /* Waits for something to do and does it, without the main loop and without turned(). */

@@ -26,6 +26,7 @@ typedef struct {
   guint max_pending;
   guint handshake_timeout_ms;
   gboolean allow_other_users;
+  gboolean candidate; /* it will campaign at once: the group's file must be there, or be made */
 } IpcMemberConfig;
 
 IpcMember *ipc_member_new (const IpcMemberConfig *config, const IpcMemberEvents *events, gpointer user_data,
@@ -37,7 +38,7 @@ void ipc_member_leave (IpcMember *self);
 gboolean ipc_member_has_left (IpcMember *self);
 
 void ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us);
-void ipc_member_cancel (IpcMember *self, IpcSend *send, GCancellable *cancellable);
+void ipc_member_cancel (IpcMember *self, IpcSend *send);
 void ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable);
 void ipc_member_want_turn (IpcMember *self);
 

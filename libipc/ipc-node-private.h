@@ -40,6 +40,7 @@ struct _IpcNode {
   IpcSendPool pool;
   GQueue completed;     /* (owned) of IpcSend, whose callbacks are due */
   GQueue errors;        /* (owned) of GError, to be signalled */
+  char *last_error;     /* (owned) (nullable) text of the last, since the master last changed */
   IpcRole told_role;    /* what was last notified */
   IpcPeer *told_master; /* (owned) (nullable) */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ipc-node-private.h"
+#include "ipc-outbox.h"
 
 /*
  * What a node can be asked and told about itself. Settings can be changed until the node is started; role, epoch and
@@ -9,8 +10,8 @@
 #define DEFAULT_MAX_MESSAGE_SIZE (16 * 1024 * 1024)
 #define DEFAULT_MAX_PENDING 4096
 #define DEFAULT_HANDSHAKE_TIMEOUT_MS 10000
-/* Half of what the outbox can span, so that there is room for messages that were given up among those that wait. */
-#define IPC_MAX_PENDING_LIMIT (512 * 1024)
+/* So that there is room for messages that were given up among those that wait. */
+#define IPC_MAX_PENDING_LIMIT (IPC_OUTBOX_SPAN_MAX / 2)
 enum {
   PROP_GROUP = 1,
   PROP_MODE,
@@ -135,7 +136,6 @@ set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *p
   }
 }
 
-/* What the class has of properties. */
 void
 ipc_node_install_properties (GObjectClass *object_class)
 {
@@ -270,6 +270,7 @@ ipc_node_tell_changes (IpcNode *self)
 
   g_object_freeze_notify (G_OBJECT (self));
   if (other_master) {
+    g_clear_pointer (&self->last_error, g_free);
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MASTER]);
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_EPOCH]);
   }

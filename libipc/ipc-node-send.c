@@ -190,7 +190,7 @@ ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFlags flags, int time
   while (!send->done) {
     ipc_member_turn_blocking (self->member, cancellable);
     if (!send->done && g_cancellable_is_cancelled (cancellable))
-      ipc_member_cancel (self->member, send, cancellable); /* the main loop, which would do it, does not turn */
+      ipc_member_cancel (self->member, send); /* the main loop, which would do it, does not turn */
   }
 
   return ipc_node_send_finish (self, G_ASYNC_RESULT (send), error);

@@ -29,6 +29,9 @@
  * functions are to be called from that thread. Callbacks and signals come from there too, handlers and callbacks never
  * before the call that asked for them has returned.
  *
+ * A node does not survive fork(): a child that does not exec keeps none of the node's descriptors and must leave the
+ * object alone, also not drop it. A program that becomes a daemon starts its nodes after that.
+ *
  * A node that is no longer needed is closed with [method@Ipc.Node.close_async]: it answers what it has accepted and
  * hands over. If its last reference is dropped without that, it ends at once, as if its process had died: nobody loses
  * anything by it, but messages may be handled a second time. A message that is pending keeps the node alive.
@@ -174,6 +177,12 @@ member_failed (const GError *error, gpointer user_data)
 {
   IpcNode *self = user_data;
 
+  /* What lasts is found again at every try, and told once. */
+  if (self->last_error != NULL && strcmp (self->last_error, error->message) == 0)
+    return;
+
+  g_free (self->last_error);
+  self->last_error = g_strdup (error->message);
   if (self->errors.length < ERRORS_MAX)
     g_queue_push_tail (&self->errors, g_error_copy (error));
 }
@@ -222,6 +231,7 @@ ipc_node_finalize (GObject *object)
   g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self->group);
   g_free (self->runtime_dir);
+  g_free (self->last_error);
 
   G_OBJECT_CLASS (ipc_node_parent_class)->finalize (object);
 }
@@ -241,7 +251,8 @@ ipc_node_class_init (IpcNodeClass *klass)
    * @error: what has happened
    *
    * Something went wrong that no call returns: the node could not become master or not listen, a peer broke the
-   * protocol, a master refused it. The node goes on and tries again by itself; nothing has to be done.
+   * protocol, a master refused it. The node goes on and tries again by itself; nothing has to be done. What lasts is
+   * told once, and again when another error or another master has come between.
    */
   signals[SIGNAL_ERROR] = g_signal_new ("error", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                         G_TYPE_NONE, 1, G_TYPE_ERROR);
@@ -295,7 +306,8 @@ campaign (IpcNode *self)
  *
  * The handler is called in the node's main context, for the messages of one sender in the order in which they were
  * sent. It should return soon: while it runs, the node does nothing else. It answers the message at once, or keeps a
- * reference and answers later.
+ * reference and answers later. It may close or drop the node; if it makes a blocking send it may be called again
+ * within that. In a node of mode client it is never called. @destroy runs when the node is finalized.
  */
 void
 ipc_node_set_handler (IpcNode *self, IpcHandler handler, gpointer user_data, GDestroyNotify destroy)
@@ -315,6 +327,23 @@ ipc_node_set_handler (IpcNode *self, IpcHandler handler, gpointer user_data, GDe
   }
 }
 
+static void
+fill_config (IpcNode *self, IpcMemberConfig *config)
+{
+  *config = (IpcMemberConfig) {
+    .context = self->context,
+    .group = self->group,
+    .runtime_dir = self->runtime_dir,
+    .mode = self->mode,
+    .max_message_size = self->max_message_size,
+    .max_pending = self->max_pending,
+    .handshake_timeout_ms = self->handshake_timeout_ms,
+    .allow_other_users = self->allow_other_users,
+    .candidate = self->mode != IPC_MODE_CLIENT && self->handler != NULL,
+  };
+  memcpy (config->id, self->id, IPC_NODE_ID_SIZE);
+}
+
 /**
  * ipc_node_start:
  * @self: a node
@@ -331,16 +360,7 @@ ipc_node_set_handler (IpcNode *self, IpcHandler handler, gpointer user_data, GDe
 gboolean
 ipc_node_start (IpcNode *self, GError **error)
 {
-  IpcMemberConfig config = {
-    .context = self->context,
-    .group = self->group,
-    .runtime_dir = self->runtime_dir,
-    .mode = self->mode,
-    .max_message_size = self->max_message_size,
-    .max_pending = self->max_pending,
-    .handshake_timeout_ms = self->handshake_timeout_ms,
-    .allow_other_users = self->allow_other_users,
-  };
+  IpcMemberConfig config;
 
   g_return_val_if_fail (IPC_IS_NODE (self), FALSE);
   g_return_val_if_fail (self->thread == g_thread_self (), FALSE);
@@ -354,7 +374,7 @@ ipc_node_start (IpcNode *self, GError **error)
   if (!ipc_group_name_check (self->group, error))
     return FALSE;
 
-  memcpy (config.id, self->id, IPC_NODE_ID_SIZE);
+  fill_config (self, &config);
   self->member = ipc_member_new (&config, &member_events, self, error);
   if (self->member == NULL)
     return FALSE;

@@ -11,8 +11,8 @@
  *
  * A message is QUEUED until next() gives it out, then SENT until it is answered. When the connection ends, what was
  * SENT is QUEUED again, marked as begun, and goes out first on the next connection: order and identity never change. A
- * message given up while SENT keeps its slot without anybody waiting, until it is answered or the connection ends: the
- * master still works on it, so it still counts against the window.
+ * message that is given up is DONE at once, so that a handler that never answers does not hold up everything behind;
+ * the answer may still come, and is for nobody.
  */
 
 typedef enum {
@@ -121,7 +121,7 @@ take_back (IpcOutbox *self, guint64 above, gboolean begun)
       continue;
 
     leave_flight (self, slot);
-    slot->state = slot->message != NULL ? QUEUED : DONE;
+    slot->state = QUEUED;
     slot->begun |= begun;
   }
 }
@@ -188,22 +188,27 @@ ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item)
 
 /**
  * ipc_outbox_answered:
- * @message: (out) (nullable): the message, when somebody still waits for its answer
+ * @message: (out) (nullable): the message; %NULL if it was given up, and nobody waits for the answer
  *
- * Returns: %FALSE if no answer to such a message can come: it was not sent on this connection, or is answered already
+ * Returns: %FALSE if no answer to such a message can come, because it was not sent on this connection
  */
 gboolean
 ipc_outbox_answered (IpcOutbox *self, guint64 sequence, gpointer *message)
 {
   IpcOutboxSlot *slot;
 
-  if (!is_live (self, sequence) || slot_of (self, sequence)->state != SENT)
+  *message = NULL;
+  if (sequence >= self->next)
     return FALSE;
+  if (!is_live (self, sequence))
+    return TRUE;
 
   slot = slot_of (self, sequence);
+  if (slot->state != SENT)
+    return FALSE;
+
   *message = g_steal_pointer (&slot->message);
-  if (*message != NULL)
-    self->n_pending--;
+  self->n_pending--;
   leave_flight (self, slot);
   slot->state = DONE;
   advance (self);
@@ -228,14 +233,12 @@ ipc_outbox_give_up (IpcOutbox *self, guint64 sequence)
   IpcOutboxFate fate = ipc_outbox_get_fate (self, sequence);
   IpcOutboxSlot *slot = slot_of (self, sequence);
 
-  g_assert (slot->message != NULL);
-
   slot->message = NULL;
   self->n_pending--;
-  if (slot->state == QUEUED) {
-    slot->state = DONE;
-    advance (self);
-  }
+  if (slot->state == SENT)
+    leave_flight (self, slot);
+  slot->state = DONE;
+  advance (self);
 
   return fate;
 }
@@ -245,18 +248,4 @@ gpointer
 ipc_outbox_peek (const IpcOutbox *self, guint64 sequence)
 {
   return is_live (self, sequence) ? slot_of (self, sequence)->message : NULL;
-}
-
-/* The oldest message that somebody waits for, or %NULL. */
-gpointer
-ipc_outbox_oldest (const IpcOutbox *self, guint64 *sequence)
-{
-  for (*sequence = self->acknowledged + 1; *sequence <= self->last; (*sequence)++) {
-    gpointer message = ipc_outbox_peek (self, *sequence);
-
-    if (message != NULL)
-      return message;
-  }
-
-  return NULL;
 }

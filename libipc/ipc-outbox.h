@@ -5,7 +5,7 @@
 
 /* One message in the outbox. */
 typedef struct {
-  gpointer message; /* (unowned) (nullable) %NULL when the sender has given it up */
+  gpointer message; /* (unowned) (nullable) %NULL when it is done */
   guint32 size;
   guint8 state; /* IpcOutboxState */
   guint8 begun; /* it was sent on a connection that ended: a handler may have begun on it */
@@ -56,5 +56,4 @@ gboolean ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item);
 gboolean ipc_outbox_answered (IpcOutbox *self, guint64 sequence, gpointer *message);
 IpcOutboxFate ipc_outbox_give_up (IpcOutbox *self, guint64 sequence);
 gpointer ipc_outbox_peek (const IpcOutbox *self, guint64 sequence);
-gpointer ipc_outbox_oldest (const IpcOutbox *self, guint64 *sequence);
 IpcOutboxFate ipc_outbox_get_fate (const IpcOutbox *self, guint64 sequence);

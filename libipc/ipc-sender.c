@@ -178,7 +178,8 @@ ipc_sender_acknowledge (IpcSender *self, guint64 acknowledged)
   return ipc_inbox_acknowledge (&self->inbox, acknowledged);
 }
 
-/* Reads on, or stops reading. A sender that keeps to its window is never stopped for it. */
+/* Reads on, or stops reading. A sender that keeps to its window, and
+ * gives nothing up, is never stopped for it. */
 void
 ipc_sender_update_flow (IpcSender *self)
 {
@@ -196,12 +197,6 @@ ipc_sender_stop_reading (IpcSender *self)
 {
   self->stopped = TRUE;
   ipc_sender_update_flow (self);
-}
-
-IpcPeer *
-ipc_sender_get_peer (IpcSender *self)
-{
-  return self->route.sender;
 }
 
 /* The sender's connection, or NULL. */

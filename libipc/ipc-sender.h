@@ -26,7 +26,6 @@ const char *ipc_sender_acknowledge (IpcSender *self, guint64 acknowledged);
 void ipc_sender_update_flow (IpcSender *self);
 void ipc_sender_stop_reading (IpcSender *self);
 
-IpcPeer *ipc_sender_get_peer (IpcSender *self);
 IpcConnection *ipc_sender_get_connection (IpcSender *self);
 guint64 ipc_sender_get_accepted (IpcSender *self);
 guint ipc_sender_get_n_unanswered (IpcSender *self);

@@ -188,23 +188,31 @@ utf8_prefix_len (const char *string, gsize max)
   return end - string;
 }
 
+static const char *
+domain_name (GQuark domain)
+{
+  const char *name = g_quark_to_string (domain);
+  gsize len = name != NULL ? strlen (name) : 0;
+
+  return len >= 1 && len <= IPC_WIRE_DOMAIN_MAX && g_utf8_validate (name, len, NULL) ? name : "unknown";
+}
+
 /**
  * ipc_wire_new_failure:
  * @error: what to tell the sender
  * @payload_max: the most bytes the receiver takes
  *
- * The text is cut to fit and made valid UTF-8; domain and code are not changed,
- * except that a domain without a usable name gets one: the receiver would take anything else for a violation.
+ * The text is cut to fit and made valid UTF-8; domain and code are not changed. Only a domain whose name cannot be sent
+ * (empty, not UTF-8, or too long) becomes "unknown": the receiver would take it for a violation, or for another domain.
  *
  * Returns: (transfer full): the payload of a FAILURE
  */
 GBytes *
 ipc_wire_new_failure (const GError *error, gsize payload_max)
 {
-  const char *quark = g_quark_to_string (error->domain);
-  g_autofree char *domain = g_utf8_make_valid (quark != NULL && quark[0] != '\0' ? quark : "unknown", -1);
+  const char *domain = domain_name (error->domain);
   g_autofree char *text = g_utf8_make_valid (error->message, -1);
-  gsize domain_len = utf8_prefix_len (domain, IPC_WIRE_DOMAIN_MAX);
+  gsize domain_len = strlen (domain);
   gsize text_len = utf8_prefix_len (text, MAX (payload_max, IPC_WIRE_FAILURE_MIN_LIMIT) - 6 - domain_len);
   guint8 *payload = g_malloc (6 + domain_len + text_len);
 

@@ -8,6 +8,8 @@
 #define IPC_WIRE_HELLO_SIZE 40
 #define IPC_WIRE_WELCOME_SIZE 40
 #define IPC_NODE_ID_SIZE 16
+/* The word of the group file has 48 bits for it. */
+#define IPC_EPOCH_MAX ((G_GUINT64_CONSTANT (1) << 48) - 1)
 
 /* What a stranger may make us buffer before the handshake is done: HELLO and WELCOME have 40 bytes, REFUSED a
  * sentence. */

@@ -72,7 +72,7 @@ test_end_and_kept (Fixture *fixture, gconstpointer user_data)
     g_main_context_iteration (fixture->context, FALSE);
   g_assert_cmpint (fixture->n_ended, ==, 1);
   g_assert_null (fixture->violation);
-  g_assert_false (ipc_connection_drain (fixture->connection));
+  g_assert_false (ipc_connection_read_rest (fixture->connection));
 }
 
 static void
@@ -100,14 +100,14 @@ test_drain (Fixture *fixture, gconstpointer user_data)
   for (guint i = 1; i <= 50; i++)
     say_message (fixture, i, 1000);
   g_assert_false (ipc_connection_has_hung_up (fixture->connection));
-  g_assert_true (ipc_connection_drain (fixture->connection));
+  g_assert_true (ipc_connection_read_rest (fixture->connection));
   g_assert_cmpuint (fixture->last_sequence, ==, 50);
   g_assert_cmpint (fixture->n_ended, ==, 0);
 
   say_message (fixture, 51, 1000);
   close_peer (fixture);
   fixture->free_where = FREE_IN_FRAME;
-  ipc_connection_drain (fixture->connection);
+  ipc_connection_read_rest (fixture->connection);
   g_assert_cmpuint (fixture->last_sequence, ==, 51);
 }
 
@@ -138,7 +138,7 @@ test_drain_with_descriptors (Fixture *fixture, gconstpointer user_data)
     ipc_wire_put_header (bytes, &header);
     g_assert_cmpint (sendmsg (fixture->peer, &message, 0), ==, sizeof bytes);
   }
-  ipc_connection_drain (fixture->connection);
+  ipc_connection_read_rest (fixture->connection);
   g_assert_cmpuint (fixture->last_sequence, ==, 10);
   g_assert_cmpuint (test_count_fds (), ==, n_fds);
 }

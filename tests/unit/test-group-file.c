@@ -126,16 +126,17 @@ create_in_child (gpointer user_data)
   Race *race = user_data;
   g_autoptr (GError) error = NULL;
   g_autofree char *id = g_strdup_printf ("%032d", (int) getpid ());
+  IpcGroupDir *dir = test_open_group (race->fixture->base); /* a child keeps none of its parent's */
   IpcGroupFile *file;
   struct stat st;
   char c;
 
   close (race->gate[1]);
   TEST_CHILD_CHECK (read (race->gate[0], &c, 1) == 0);
-  file = ipc_group_file_open (race->fixture->dir, id, 0, &error);
+  file = ipc_group_file_open (dir, id, 0, &error);
   TEST_CHILD_CHECK (file != NULL);
   TEST_CHILD_CHECK (fstat (ipc_group_file_get_fd (file), &st) == 0 && st.st_size == 1024 * 1024);
-  TEST_CHILD_CHECK (ipc_group_file_is_current (file, race->fixture->dir));
+  TEST_CHILD_CHECK (ipc_group_file_is_current (file, dir));
   TEST_CHILD_CHECK (ipc_group_file_get_word (file) >> 32 != 0);
   TEST_CHILD_CHECK (write (race->results[1], &st.st_ino, sizeof st.st_ino) == sizeof st.st_ino);
   return 0;
@@ -317,7 +318,7 @@ create_without_room (gpointer user_data)
 
   signal (SIGXFSZ, SIG_IGN);
   TEST_CHILD_CHECK (setrlimit (RLIMIT_FSIZE, &limit) == 0);
-  TEST_CHILD_CHECK (ipc_group_file_open (fixture->dir, TEST_NODE_ID, 0, &error) == NULL);
+  TEST_CHILD_CHECK (ipc_group_file_open (test_open_group (fixture->base), TEST_NODE_ID, 0, &error) == NULL);
   TEST_CHILD_CHECK (g_error_matches (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR));
   TEST_CHILD_CHECK (strstr (error->message, g_strerror (EFBIG)) != NULL);
   return 0;

@@ -276,6 +276,11 @@ test_no_descriptors (Fixture *fixture, gconstpointer user_data)
   g_test_summary ("Without a free descriptor the loop does not spin: one connection is dropped, then there is a "
                   "pause, and when there are descriptors again, those who wait are accepted");
 
+  if (test_under_valgrind ()) {
+    g_test_skip ("valgrind keeps the limit by closing what was accepted, and the others wait in vain");
+    return;
+  }
+
   g_assert_cmpint (test_run_child (run_out_of_descriptors, fixture), ==, 0);
 }
 

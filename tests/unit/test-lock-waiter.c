@@ -108,13 +108,6 @@ wait_for (Fixture *fixture, int fd, guint slot)
   return waiter;
 }
 
-/* Under valgrind, where valgrind-preload.c does the waiting. */
-static gboolean
-kernel_knows_nothing (void)
-{
-  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
-}
-
 /* Whether a thread of this process sleeps in the kernel's queue of a lock. */
 static gboolean
 somebody_waits (Fixture *fixture)
@@ -123,8 +116,8 @@ somebody_waits (Fixture *fixture)
   struct stat st;
   gboolean waits = FALSE;
 
-  if (kernel_knows_nothing ()) {
-    g_usleep (50 * 1000); /* only let it come to where it would wait */
+  if (test_under_valgrind ()) {
+    g_usleep (50 * 1000); /* the kernel does not know of it: only let it come to where it would wait */
     return TRUE;
   }
 
@@ -203,7 +196,7 @@ test_freed_while_waiting (Fixture *fixture, gconstpointer user_data)
     if (i % 2 == 0)
       until_somebody_waits (fixture);
     ipc_lock_waiter_free (waiter);
-    g_assert_true (kernel_knows_nothing () || !somebody_waits (fixture));
+    g_assert_true (test_under_valgrind () || !somebody_waits (fixture));
   }
   ipc_fork_guard_close (holder);
   g_assert_false (is_held (fixture, 0));

@@ -79,6 +79,13 @@ test_remove_tree (const char *path)
   g_remove (path);
 }
 
+/* Where a few things are not what they are elsewhere; see tests/valgrind/valgrind-preload.c. */
+static inline gboolean
+test_under_valgrind (void)
+{
+  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
+}
+
 /* A base directory of its own (0700), as somebody would give it to a node. */
 static inline char *
 test_make_base (void)
