@@ -140,6 +140,13 @@ see_outcome (Checker *self, const SimEvent *event)
   message->outcome = event;
 }
 
+/* Errors about files are no news when files are deleted; but all nodes speak the same protocol. */
+static void
+see_error (Checker *self, const SimEvent *event)
+{
+  check_one (self, SIM_INVARIANT_NO_VIOLATION, event->entry.code != IPC_ERROR_PROTOCOL, event, "IPC_ERROR_PROTOCOL");
+}
+
 static void
 see_events (Checker *self)
 {
@@ -154,6 +161,8 @@ see_events (Checker *self)
       see_handled (self, event);
     else if (event->entry.kind == SIM_ENTRY_ANSWERED || event->entry.kind == SIM_ENTRY_FAILED)
       see_outcome (self, event);
+    else if (event->entry.kind == SIM_ENTRY_ERROR)
+      see_error (self, event);
   }
 }
 

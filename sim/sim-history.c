@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sim-history.h"
 
+#include "sim-schedule.h"
+
 /*
  * The records of all nodes and the deeds of the supervisor, merged by time. One clock for all processes of a machine is
  * what makes this simple: if one event caused another, it has the smaller time. Every process that was ever started
@@ -127,7 +129,25 @@ sim_history_describe (const SimHistory *self, const SimEvent *event)
     g_string_append_printf (text, " by node %u", entry->peer);
   if (entry->kind == SIM_ENTRY_FAILED)
     g_string_append_printf (text, " with code %d", entry->code);
+  if (entry->kind == SIM_ENTRY_DISTURBED)
+    g_string_append_printf (text, " by %s", sim_fault_to_string ((SimFault) entry->code));
+  if (entry->kind == SIM_ENTRY_ROLE)
+    g_string_append_printf (text, " %d", entry->code);
   if (entry->epoch != 0)
     g_string_append_printf (text, " in epoch %" G_GUINT64_FORMAT, entry->epoch);
   return g_string_free (text, FALSE);
+}
+
+/* All events as text, one a line, for whoever wants to know how it came about. */
+gboolean
+sim_history_write (const SimHistory *self, const char *path, GError **error)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < self->events->len; i++) {
+    g_autofree char *line = sim_history_describe (self, &g_array_index (self->events, SimEvent, i));
+
+    g_string_append_printf (text, "%s\n", line);
+  }
+  return g_file_set_contents (path, text->str, (gssize) text->len, error);
 }

@@ -47,5 +47,6 @@ const SimNodeInfo *sim_history_get_node (const SimHistory *self, guint32 node);
 
 const char *sim_fate_to_string (SimFate fate);
 char *sim_history_describe (const SimHistory *self, const SimEvent *event);
+gboolean sim_history_write (const SimHistory *self, const char *path, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SimHistory, sim_history_free)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <locale.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "sim-checker.h"
 #include "sim-node.h"
@@ -31,6 +35,17 @@ conclude (const SimReport *report)
   return sim_report_has_enough (report) ? SIM_EXIT_HELD : SIM_EXIT_TOO_LITTLE;
 }
 
+static void
+keep (const SimHistory *history, const char *run_dir)
+{
+  g_autofree char *path = g_build_filename (run_dir, "history.txt", NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!sim_history_write (history, path, &error))
+    g_printerr ("ipc-sim: %s\n", error->message);
+  g_printerr ("Records and logs are in %s, all events in %s\n", run_dir, path);
+}
+
 static int
 run_and_check (const SimOptions *options, const char *run_dir)
 {
@@ -39,6 +54,7 @@ run_and_check (const SimOptions *options, const char *run_dir)
   g_autoptr (SimVerdict) verdict = NULL;
   SimMeasure measure;
   SimReport report = { .options = options, .measure = &measure };
+  int status;
 
   history = sim_supervisor_run (options, run_dir, &report.duration_s, &error);
   if (history == NULL) {
@@ -49,14 +65,33 @@ run_and_check (const SimOptions *options, const char *run_dir)
   verdict = sim_checker_check (history);
   sim_measure_run (history, &measure);
   report.verdict = verdict;
-  return conclude (&report);
+  status = conclude (&report);
+  if (options->keep || status == SIM_EXIT_BROKEN)
+    keep (history, run_dir);
+  return status;
+}
+
+/* Better now than after the run. */
+static gboolean
+check_json_path (const SimOptions *options, GError **error)
+{
+  int fd = options->json != NULL ? g_open (options->json, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+
+  if (options->json != NULL && fd < 0) {
+    g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errno), "Cannot write %s: %s", options->json,
+                 g_strerror (errno));
+    return FALSE;
+  }
+  if (fd >= 0)
+    close (fd);
+  return TRUE;
 }
 
 static int
 simulate (const SimOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *run_dir = sim_run_dir_make (options->dir, &error);
+  g_autofree char *run_dir = check_json_path (options, &error) ? sim_run_dir_make (options->dir, &error) : NULL;
   int status;
 
   if (run_dir == NULL) {
@@ -67,9 +102,7 @@ simulate (const SimOptions *options)
   g_printerr ("seed %" G_GINT64_FORMAT "\n", options->seed);
   status = run_and_check (options, run_dir);
 
-  if (options->keep || status == SIM_EXIT_BROKEN)
-    g_printerr ("Records and logs: %s\n", run_dir);
-  else
+  if (!options->keep && status != SIM_EXIT_BROKEN)
     sim_run_dir_remove (run_dir);
   return status;
 }

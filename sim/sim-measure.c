@@ -18,38 +18,45 @@ typedef struct {
   gboolean disturbed;
 } Failover;
 
+/* What a survivor sent. */
+typedef struct {
+  gint64 sent_ns;
+  guint32 begun_by; /* the node that handled it last + 1, or 0 */
+} Send;
+
 typedef struct {
   const SimHistory *history;
   SimMeasure *measure;
 
   /* Of each node. */
-  GArray **begun_by;   /* (owned) by sender: the node that handled it last + 1, guint32 by number - 1 */
+  GArray **sends;      /* (owned) by sender, of Send by number - 1 */
   guint64 *n_begun;    /* (owned) by handler: survivors' messages that it handled and that have no outcome */
   guint64 n_in_flight; /* survivors' messages that have no outcome */
 
   GArray *failovers;   /* (owned) of Failover, that go on */
+  GArray *latencies;   /* (owned) of gint64, in ns */
   GArray *undisturbed; /* (owned) of gint64, durations in ns */
   GArray *disturbed;   /* (owned) the same */
   gint64 disturbed_ns; /* the last disturbance, or 0 */
 } Walk;
 
-static guint32 *
-find_begun_by (Walk *self, guint32 sender, guint64 number)
+static Send *
+find_send (Walk *self, guint32 sender, guint64 number)
 {
-  GArray *begun_by;
+  GArray *sends;
 
   if (sender >= self->history->nodes->len || sim_history_get_node (self->history, sender)->fate == SIM_FATE_KILLED)
     return NULL;
-  begun_by = self->begun_by[sender];
-  return number == 0 || number > begun_by->len ? NULL : &g_array_index (begun_by, guint32, number - 1);
+  sends = self->sends[sender];
+  return number == 0 || number > sends->len ? NULL : &g_array_index (sends, Send, number - 1);
 }
 
 static void
-set_begun_by (Walk *self, guint32 *begun_by, guint32 value)
+set_begun_by (Walk *self, Send *send, guint32 value)
 {
-  if (*begun_by != 0)
-    self->n_begun[*begun_by - 1]--;
-  *begun_by = value;
+  if (send->begun_by != 0)
+    self->n_begun[send->begun_by - 1]--;
+  send->begun_by = value;
   if (value != 0)
     self->n_begun[value - 1]++;
 }
@@ -57,32 +64,36 @@ set_begun_by (Walk *self, guint32 *begun_by, guint32 value)
 static void
 see_sent (Walk *self, const SimEvent *event)
 {
-  guint32 nobody = 0;
+  Send send = { .sent_ns = event->entry.time_ns };
 
   if (sim_history_get_node (self->history, event->node)->fate == SIM_FATE_KILLED)
     return;
-  g_array_append_val (self->begun_by[event->node], nobody);
+  g_array_append_val (self->sends[event->node], send);
   self->n_in_flight++;
 }
 
 static void
 see_handled (Walk *self, const SimEvent *event)
 {
-  guint32 *begun_by = find_begun_by (self, event->entry.peer, event->entry.number);
+  Send *send = find_send (self, event->entry.peer, event->entry.number);
 
-  if (begun_by != NULL)
-    set_begun_by (self, begun_by, event->node + 1);
+  if (send != NULL)
+    set_begun_by (self, send, event->node + 1);
 }
 
 static void
 see_outcome (Walk *self, const SimEvent *event)
 {
-  guint32 *begun_by = find_begun_by (self, event->node, event->entry.number);
+  Send *send = find_send (self, event->node, event->entry.number);
+  gint64 latency_ns;
 
-  if (begun_by == NULL)
+  if (send == NULL)
     return;
-  set_begun_by (self, begun_by, 0);
+  set_begun_by (self, send, 0);
   self->n_in_flight--;
+  latency_ns = event->entry.time_ns - send->sent_ns;
+  if (event->entry.kind == SIM_ENTRY_ANSWERED)
+    g_array_append_val (self->latencies, latency_ns);
 }
 
 static void
@@ -177,7 +188,7 @@ compare_durations (gconstpointer a, gconstpointer b)
 static double
 percentile_us (GArray *sorted_ns, guint percent)
 {
-  guint rank = (sorted_ns->len * percent + 99) / 100;
+  guint rank = (guint) (((guint64) sorted_ns->len * percent + 99) / 100);
 
   return (double) g_array_index (sorted_ns, gint64, MAX (rank, 1) - 1) / 1000.0;
 }
@@ -203,11 +214,12 @@ walk_init (Walk *self, const SimHistory *history, SimMeasure *measure)
   guint32 n_nodes = history->nodes->len;
 
   *self = (Walk) { .history = history, .measure = measure };
-  self->begun_by = g_new (GArray *, n_nodes);
+  self->sends = g_new (GArray *, n_nodes);
   for (guint32 i = 0; i < n_nodes; i++)
-    self->begun_by[i] = g_array_new (FALSE, FALSE, sizeof (guint32));
+    self->sends[i] = g_array_new (FALSE, FALSE, sizeof (Send));
   self->n_begun = g_new0 (guint64, n_nodes);
   self->failovers = g_array_new (FALSE, FALSE, sizeof (Failover));
+  self->latencies = g_array_new (FALSE, FALSE, sizeof (gint64));
   self->undisturbed = g_array_new (FALSE, FALSE, sizeof (gint64));
   self->disturbed = g_array_new (FALSE, FALSE, sizeof (gint64));
 }
@@ -216,10 +228,11 @@ static void
 walk_clear (Walk *self)
 {
   for (guint32 i = 0; i < self->history->nodes->len; i++)
-    g_array_unref (self->begun_by[i]);
-  g_free (self->begun_by);
+    g_array_unref (self->sends[i]);
+  g_free (self->sends);
   g_free (self->n_begun);
   g_array_unref (self->failovers);
+  g_array_unref (self->latencies);
   g_array_unref (self->undisturbed);
   g_array_unref (self->disturbed);
 }
@@ -235,6 +248,7 @@ sim_measure_run (const SimHistory *history, SimMeasure *measure)
   for (guint i = 0; i < history->events->len; i++)
     see_event (&walk, &g_array_index (history->events, SimEvent, i));
 
+  measure->latency = summarize (walk.latencies);
   measure->failover = summarize (walk.undisturbed);
   measure->disturbed = summarize (walk.disturbed);
   walk_clear (&walk);

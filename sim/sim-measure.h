@@ -22,6 +22,7 @@ typedef struct {
   guint64 n_disturbances;    /* deletions, and candidates that were held as they became master */
   guint64 n_overtaken;       /* of these, candidates that woke up to a newer master */
   guint64 n_errors;          /* signals of the library about what no call returns */
+  SimQuantiles latency;      /* of survivors' messages, from the call to the answer */
   SimQuantiles failover;     /* kill to the first answer from a newer epoch */
   SimQuantiles disturbed;    /* the same, for kills whose fail-over was disturbed */
 } SimMeasure;

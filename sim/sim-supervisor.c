@@ -365,10 +365,11 @@ sim_supervisor_run (const SimOptions *options, const char *run_dir, double *dura
 
   if (supervisor_init (&self, error)) {
     enter_phase (&self, PHASE_START);
-    g_main_loop_run (self.loop);
+    if (self.error == NULL)
+      g_main_loop_run (self.loop);
     sim_progress_end (&self.progress);
 
-    *duration_s = self.in_order ? options->duration_s : (double) self.chaos_us / G_USEC_PER_SEC;
+    *duration_s = self.in_order ? options->duration_s : (double) (self.chaos_us / 1000) / 1000;
     if (self.error != NULL)
       g_propagate_error (error, g_steal_pointer (&self.error));
     else if (load_records (&self, error))

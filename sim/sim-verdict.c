@@ -28,6 +28,7 @@ static const struct {
   [SIM_INVARIANT_ONE_MASTER_PER_EPOCH] = { "one-master-per-epoch", "an epoch has one master, elected once" },
   [SIM_INVARIANT_EPOCHS_INCREASE] = { "epochs-increase", "no node sees an epoch go back" },
   [SIM_INVARIANT_NO_LATE_CLAIM] = { "no-late-claim", "who was overtaken while it took over is not elected" },
+  [SIM_INVARIANT_NO_VIOLATION] = { "no-protocol-error", "no node says that another broke the protocol" },
   [SIM_INVARIANT_ALL_JOINED] = { "every-node-joined", "who was not killed became a member" },
   [SIM_INVARIANT_NONE_CRASHED] = { "no-node-crashed", "no process ended but by our doing" },
   [SIM_INVARIANT_ALL_CLOSED] = { "every-node-closed", "who was told to close did, in time" },

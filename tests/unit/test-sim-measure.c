@@ -112,6 +112,8 @@ test_kill_in_flight (void)
 
   g_assert_cmpuint (result.n_kills_in_flight, ==, 1);
   g_assert_cmpuint (result.n_kills_begun, ==, 0);
+  g_assert_cmpuint (result.latency.count, ==, 1);
+  g_assert_cmpfloat (result.latency.max_us, ==, 4000);
 }
 
 static void

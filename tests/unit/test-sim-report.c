@@ -177,6 +177,15 @@ test_too_little (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_interrupted (Fixture *fixture, gconstpointer data)
+{
+  fixture->options.min_kills_in_flight = 20;
+  g_assert_false (sim_report_has_enough (&fixture->report));
+  fixture->report.duration_s = 5;
+  g_assert_true (sim_report_has_enough (&fixture->report));
+}
+
+static void
 assert_refused (const char *const *arguments, const char *why)
 {
   g_auto (GStrv) copy = g_strdupv ((GStrv) arguments);
@@ -215,6 +224,7 @@ main (int argc, char **argv)
   ADD ("/held", test_held);
   ADD ("/broken", test_broken);
   ADD ("/too-little", test_too_little);
+  ADD ("/interrupted", test_interrupted);
 #undef ADD
   g_test_add_func ("/sim-report/bad-options", test_bad_options);
 
