@@ -7,8 +7,9 @@
  * So what our code relies on is done here in our own objects, where it is seen, with the meaning it has in GLib.
  */
 
-#if __has_include(<glib-object.h>) /* it is not there when Meson tries the compiler */
-#include <glib-object.h>
+#if __has_include(<gio/gio.h>) /* it is not there when Meson tries the compiler */
+#include <gio/gio.h>
+#include <sanitizer/tsan_interface.h>
 
 /* GLib's own definitions for G_DISABLE_CHECKS. */
 #define g_atomic_ref_count_inc(count) ((void) g_atomic_int_add ((count), 1))
@@ -18,4 +19,11 @@
  * what it is with other compilers: a function call. */
 #undef _G_TYPE_CIT
 #define _G_TYPE_CIT(instance, type) (g_type_check_instance_is_a ((GTypeInstance *) (instance), (type)))
+
+/* One thread has the descriptor made and closed, another writes to it, under a lock of GCancellable's. */
+#define g_cancellable_make_pollfd(cancellable, pollfd) \
+  (g_cancellable_make_pollfd ((cancellable), (pollfd)) ? (__tsan_release (cancellable), TRUE) : FALSE)
+#define g_cancellable_release_fd(cancellable) (__tsan_acquire (cancellable), g_cancellable_release_fd (cancellable))
+#define g_cancellable_cancel(cancellable) \
+  (__tsan_acquire (cancellable), g_cancellable_cancel (cancellable), __tsan_release (cancellable))
 #endif
