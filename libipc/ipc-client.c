@@ -84,7 +84,7 @@ deadline_cb (gpointer user_data)
   if (fate == IPC_OUTBOX_MAY_BE_HANDLED)
     error = new_fate_error (fate, IPC_ERROR_TIMED_OUT, "no answer came before the deadline");
   else if (!ipc_link_is_up (self->link))
-    error = new_fate_error (fate, IPC_ERROR_NO_MASTER, "the group had no master before the deadline");
+    error = new_fate_error (fate, IPC_ERROR_NO_MASTER, "this node found no master before the deadline");
   else
     error = new_fate_error (fate, IPC_ERROR_NOT_SENT, "the master took no more messages before the deadline");
 
@@ -384,7 +384,7 @@ refuse_send (IpcClient *self, IpcSend *send)
                         IPC_OUTBOX_SPAN_MAX);
   if ((send->flags & IPC_SEND_FAIL_FAST) && ipc_link_get_master (self->link) == NULL)
     return g_error_new (IPC_ERROR, IPC_ERROR_NO_MASTER,
-                        "the group has no master at the moment; the message was not sent");
+                        "this node is not connected to a master at the moment; the message was not sent");
 
   return NULL;
 }

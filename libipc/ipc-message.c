@@ -153,6 +153,17 @@ answer_failure (IpcMessage *self, const GError *error)
   answer (self, IPC_FRAME_FAILURE, payload);
 }
 
+/* A message is answered once. */
+static gboolean
+take_answer (IpcMessage *self, const char *function)
+{
+  if (g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE))
+    return TRUE;
+
+  g_return_if_fail_warning (G_LOG_DOMAIN, function, "the message has not been answered before");
+  return FALSE;
+}
+
 /**
  * ipc_message_ref:
  * @self: a message
@@ -315,11 +326,10 @@ ipc_message_get_redelivered (IpcMessage *self)
 void
 ipc_message_respond (IpcMessage *self, GBytes *response)
 {
-  gboolean first;
-
   g_return_if_fail (self != NULL);
-  first = g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE);
-  g_return_if_fail (first); /* a message is answered once */
+
+  if (!take_answer (self, G_STRFUNC))
+    return;
 
   if (response == NULL) {
     g_autoptr (GBytes) empty = g_bytes_new_static (NULL, 0);
@@ -348,12 +358,11 @@ ipc_message_respond (IpcMessage *self, GBytes *response)
 void
 ipc_message_fail (IpcMessage *self, const GError *error)
 {
-  gboolean first;
-
   g_return_if_fail (self != NULL);
   g_return_if_fail (error != NULL);
-  first = g_atomic_int_compare_and_exchange (&self->answered, FALSE, TRUE);
-  g_return_if_fail (first); /* a message is answered once */
+
+  if (!take_answer (self, G_STRFUNC))
+    return;
 
   answer_failure (self, error);
 }

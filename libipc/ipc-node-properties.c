@@ -191,7 +191,7 @@ ipc_node_install_properties (GObjectClass *object_class)
    * IpcNode:send-timeout: (getter get_send_timeout) (setter set_send_timeout)
    *
    * How long a message may take, from the call to its outcome, in milliseconds, unless the call says something else; 0
-   * for ever. A slow handler is not an error unless this makes it one.
+   * for ever, which is the default. A slow handler is not an error unless this makes it one.
    */
   properties[PROP_SEND_TIMEOUT] = g_param_spec_uint ("send-timeout", NULL, NULL, 0, G_MAXINT, 0, writable);
 

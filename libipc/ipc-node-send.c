@@ -139,10 +139,10 @@ ipc_node_send_finish (IpcNode *self, GAsyncResult *result, GError **error)
  * @self: a node
  * @result: what the callback was given
  *
- * The epoch in which the message was handled; also when its handler answered with an error. It may be asked before or
- * after [method@Ipc.Node.send_finish].
+ * The epoch in which the message was handled; also when its handler answered with an error, or dropped it. It may be
+ * asked before or after [method@Ipc.Node.send_finish].
  *
- * Returns: the epoch; 0 if no answer came from a handler
+ * Returns: the epoch; 0 if the outcome does not come from a master
  */
 guint64
 ipc_node_get_result_epoch (IpcNode *self, GAsyncResult *result)

@@ -26,8 +26,9 @@
  * outcome.
  *
  * A node belongs to the thread that made it and works in the main context that was that thread's default one; all its
- * functions are to be called from that thread. Callbacks and signals come from there too, handlers and callbacks never
- * before the call that asked for them has returned.
+ * functions are to be called from that thread. A thread other than the main one pushes a context of its own first
+ * (g_main_context_push_thread_default()). Callbacks and signals come from there too, and never before the call that
+ * asked for them has returned.
  *
  * A node does not survive fork(): a child that does not exec keeps none of the node's descriptors and must leave the
  * object alone, also not drop it. A program that becomes a daemon starts its nodes after that.
@@ -393,10 +394,10 @@ ipc_node_start (IpcNode *self, GError **error)
  * @callback: (nullable): called when the node has left the group
  * @user_data: for @callback
  *
- * Leaves the group in good order. Messages that this node has sent and that have no answer fail: with %IPC_ERROR_CLOSED
- * if they were never sent, with %IPC_ERROR_OUTCOME_UNKNOWN otherwise. If it is master, it takes no more messages, waits
- * up to five seconds for handlers to answer what was accepted, and hands over: nothing of that fails, and nothing is
- * handled again.
+ * Leaves the group in good order; the program goes on turning the main loop until @callback is called. Messages that
+ * this node has sent and that have no answer fail: with %IPC_ERROR_CLOSED if they were never sent, with
+ * %IPC_ERROR_OUTCOME_UNKNOWN otherwise. If it is master, it takes no more messages, waits up to five seconds for
+ * handlers to answer what was accepted, and hands over: nothing of that fails, and nothing is handled again.
  */
 void
 ipc_node_close_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
@@ -428,7 +429,7 @@ ipc_node_close_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallb
  * @self: a node
  * @result: what the callback was given
  *
- * Errors: %IPC_ERROR_CLOSED if the node was being closed already.
+ * Errors: %IPC_ERROR_CLOSED if the node was being closed already; that first close goes on.
  *
  * Returns: whether the node was closed by this call
  */

@@ -29,7 +29,7 @@ G_DECLARE_FINAL_TYPE (IpcNode, ipc_node, IPC, NODE, GObject)
  *
  * As a timeout: wait for ever.
  */
-#define IPC_TIMEOUT_NONE G_MAXINT
+#define IPC_TIMEOUT_NONE 2147483647
 
 /**
  * IpcHandler:

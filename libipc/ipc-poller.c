@@ -42,6 +42,7 @@ typedef struct {
 struct _IpcPoller {
   grefcount ref_count; /* one of the owner, one of each turn under way */
   GSource *source; /* (owned) (nullable) %NULL once the owner has let go */
+  GThread *thread; /* (unowned) that may make turns */
   int epoll_fd;    /* (owned) */
   GQueue timers;   /* of IpcTimer, earliest first */
   GQueue deferred; /* of IpcDefer, in order */
@@ -125,6 +126,7 @@ ipc_poller_new (GMainContext *context, const char *name, GError **error)
   ipc_fork_guard_add (epoll_fd);
   self = g_new0 (IpcPoller, 1);
   g_ref_count_init (&self->ref_count);
+  self->thread = g_thread_self ();
   self->epoll_fd = epoll_fd;
   self->source = g_source_new (&source_funcs, sizeof (PollerSource));
   ((PollerSource *) self->source)->poller = self;
@@ -329,9 +331,26 @@ turn (IpcPoller *self)
   run_deferred (self);
 }
 
+/* A node in a thread without a context of its own hangs on the default one, which another thread may be running. */
+static gboolean
+is_right_thread (IpcPoller *self)
+{
+  if (self->thread == g_thread_self ())
+    return TRUE;
+
+  g_critical ("%s: its main context runs in another thread than the one that made the node; push a thread-default "
+              "context before making a node in a thread. The node gets no more input.",
+              g_source_get_name (self->source));
+  g_source_destroy (self->source);
+  return FALSE;
+}
+
 static void
 poller_dispatch (IpcPoller *self)
 {
+  if (!is_right_thread (self))
+    return;
+
   g_ref_count_inc (&self->ref_count);
 
   turn (self);

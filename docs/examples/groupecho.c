@@ -67,7 +67,8 @@ on_closed (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   Member *self = user_data;
 
-  g_main_loop_quit (self->loop);
+  if (ipc_node_close_finish (self->node, result, NULL)) /* otherwise an earlier close is still at work */
+    g_main_loop_quit (self->loop);
 }
 
 /* SIGINT and SIGTERM: leave in good order, so that nothing is handled twice. */

@@ -37,9 +37,12 @@ main (void)
   g_autoptr (GError) error = NULL;
 
   ipc_node_set_handler (node, on_message, NULL, NULL);
-  if (!ipc_node_start (node, &error))
-    g_error ("%s", error->message);
+  if (!ipc_node_start (node, &error)) {
+    g_printerr ("%s\n", error->message);
+    return 1;
+  }
 
   g_timeout_add (500, say_hello, node);
   g_main_loop_run (loop);
+  return 0;
 }
