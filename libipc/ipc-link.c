@@ -100,7 +100,8 @@ look_later (IpcLink *self)
   if (self->current != NULL)
     return;
 
-  if (ipc_group_dir_try_watch (self->dir))
+  /* Nothing tells when a directory that has gone is made again. */
+  if (ipc_group_dir_is_current (self->dir) && ipc_group_dir_try_watch (self->dir))
     look_after (self, LOOK_MIN_MS, LOOK_MAX_MS);
   else
     retry_soon (self);
