@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+#include "process.h"
+#include "raw-peer.h"
+
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Somebody deletes or moves what the group lives on, while it works. Service goes on; no client sees an older epoch
+ * after a newer one; and once candidates have noticed, nothing is handled in an older epoch either.
+ */
+
+enum { N_CANDIDATES = 4, N_CLIENTS = 3 };
+
+/* A client that always has messages on their way, and what it has seen. */
+typedef struct {
+  Fixture *fixture;
+  IpcNode *node;
+  guint64 epoch;  /* of the newest answer */
+  guint n_in_new; /* answers since it was set to 0, in epochs above @above */
+  guint64 above;
+  guint n_pending;
+  gboolean stop;
+} Stream;
+
+static void send_next (Stream *self);
+
+static void
+stream_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Stream *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = ipc_node_send_finish (IPC_NODE (source), result, &error);
+  guint64 epoch = ipc_node_get_result_epoch (IPC_NODE (source), result);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (epoch, >=, self->epoch); /* never an older one after a newer one */
+  self->epoch = epoch;
+  self->n_in_new += epoch > self->above;
+  self->n_pending--;
+  if (!self->stop)
+    send_next (self);
+}
+
+static void
+send_next (Stream *self)
+{
+  g_autoptr (GBytes) bytes = text_bytes ("x");
+
+  self->n_pending++;
+  ipc_node_send_async (self->node, bytes, NULL, stream_cb, self);
+}
+
+/* A whole group in this process: all that handlers do is seen in one place. */
+typedef struct {
+  Fixture *fixture;
+  IpcNode *candidates[N_CANDIDATES];
+  Stream streams[N_CLIENTS];
+  guint64 newest; /* epoch in which something was handled */
+} Group;
+
+static void
+group_handler (IpcNode *node, IpcMessage *message, gpointer user_data)
+{
+  Group *self = user_data;
+
+  g_assert_cmpuint (ipc_message_get_epoch (message), >=, self->newest); /* two masters never work at the same time */
+  self->newest = ipc_message_get_epoch (message);
+  fixture_echo (node, message, NULL);
+}
+
+static void
+group_start (Group *self, Fixture *fixture)
+{
+  *self = (Group) { .fixture = fixture };
+  for (int i = 0; i < N_CANDIDATES; i++)
+    self->candidates[i] = fixture_node (fixture, IPC_MODE_MASTER, group_handler, self);
+  for (int i = 0; i < N_CLIENTS; i++) {
+    self->streams[i] = (Stream) { fixture, fixture_client (fixture), 0, 0, 0, 0, FALSE };
+    for (int j = 0; j < 5; j++)
+      send_next (&self->streams[i]);
+  }
+}
+
+/* Every client has had answers in an epoch above @epoch. */
+static void
+group_wait_served (Group *self, guint64 epoch)
+{
+  for (int i = 0; i < N_CLIENTS; i++) {
+    self->streams[i].above = epoch;
+    self->streams[i].n_in_new = 0;
+  }
+  for (int i = 0; i < N_CLIENTS; i++)
+    fixture_wait (self->fixture, self->streams[i].n_in_new >= 20);
+}
+
+static guint
+group_count_masters (Group *self)
+{
+  guint n = 0;
+
+  for (int i = 0; i < N_CANDIDATES; i++)
+    n += ipc_node_get_role (self->candidates[i]) == IPC_ROLE_MASTER;
+
+  return n;
+}
+
+/* A master whose directory goes away under its hands may say so, and one that is fenced off may take a moment to see. */
+static void
+group_stop (Group *self)
+{
+  fixture_forget_errors (self->fixture, IPC_ERROR, IPC_ERROR_RUNTIME_DIR);
+  fixture_wait (self->fixture, group_count_masters (self) == 1);
+  for (int i = 0; i < N_CLIENTS; i++)
+    self->streams[i].stop = TRUE;
+  for (int i = 0; i < N_CLIENTS; i++)
+    fixture_wait (self->fixture, self->streams[i].n_pending == 0);
+}
+
+static int
+remove_entry (const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+  return remove (path);
+}
+
+static void
+delete_group_file (Fixture *self)
+{
+  g_autofree char *path = fixture_path (self, "group");
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+delete_socket (Fixture *self)
+{
+  g_autofree char *path = fixture_path (self, "socket");
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+delete_directory (Fixture *self)
+{
+  g_autofree char *path = g_build_filename (self->dir, "test", NULL);
+
+  g_assert_cmpint (nftw (path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), ==, 0);
+}
+
+static void
+move_directory (Fixture *self)
+{
+  static guint n_moved;
+  g_autofree char *path = g_build_filename (self->dir, "test", NULL);
+  g_autofree char *name = g_strdup_printf ("moved-%u", n_moved++);
+  g_autofree char *away = g_build_filename (self->dir, name, NULL);
+
+  g_assert_cmpint (g_rename (path, away), ==, 0);
+}
+
+/* The directory is there again at once, empty: made by somebody else. */
+static void
+replace_directory (Fixture *self)
+{
+  g_autofree char *path = g_build_filename (self->dir, "test", NULL);
+
+  move_directory (self);
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+}
+
+typedef struct {
+  const char *name;
+  void (*func) (Fixture *self);
+  gboolean new_epoch; /* the master cannot stay */
+} Damage;
+
+static const Damage damages[] = {
+  { "delete-group-file", delete_group_file, TRUE },
+  { "delete-socket", delete_socket, FALSE },
+  { "delete-directory", delete_directory, TRUE },
+  { "move-directory", move_directory, TRUE },
+  { "replace-directory", replace_directory, TRUE },
+};
+
+static void
+test_damage (Fixture *self, gconstpointer data)
+{
+  const Damage *damage = data;
+  Group group;
+
+  group_start (&group, self);
+  for (int i = 0; i < 3; i++) {
+    group_wait_served (&group, 0);
+    damage->func (self);
+    group_wait_served (&group, damage->new_epoch ? group.newest : 0);
+    fixture_client (self); /* and whoever comes now finds the master */
+  }
+  group_stop (&group);
+}
+
+/* All at once, and the master is dropped too. */
+static void
+test_damage_and_death (Fixture *self, gconstpointer data)
+{
+  Group group;
+
+  group_start (&group, self);
+  for (gsize i = 0; i < 3; i++) {
+    guint64 epoch;
+
+    group_wait_served (&group, 0);
+    epoch = group.newest;
+    damages[i + 1].func (self);
+    for (int j = 0; j < N_CANDIDATES; j++) {
+      if (ipc_node_get_role (group.candidates[j]) == IPC_ROLE_MASTER) {
+        fixture_drop (self, group.candidates[j]);
+        group.candidates[j] = fixture_node (self, IPC_MODE_MASTER, group_handler, &group);
+        break;
+      }
+    }
+    group_wait_served (&group, epoch);
+  }
+  group_stop (&group);
+}
+
+/* Somebody stale renames his socket over the master's: it is published again, in the same epoch. */
+static void
+test_foreign_socket (Fixture *self, gconstpointer data)
+{
+  Group group;
+  guint64 epoch;
+
+  group_start (&group, self);
+  group_wait_served (&group, 0);
+  epoch = group.newest;
+  for (int i = 0; i < 5; i++) {
+    int listener = raw_listen (self, i % 2);
+
+    fixture_client (self); /* a new one gets through to the master */
+    group_wait_served (&group, 0);
+    g_assert_cmpuint (group.newest, ==, epoch);
+    close (listener);
+  }
+  group_stop (&group);
+}
+
+/* The epochs go on above what was seen, though the clock went back: the file says less than clients have seen. */
+static void
+test_file_of_the_past (Fixture *self, gconstpointer data)
+{
+  g_autofree char *path = fixture_path (self, "group");
+  Group group;
+  guint64 epoch;
+  FILE *file;
+  guint64 far_word;
+
+  group_start (&group, self);
+  group_wait_served (&group, 0);
+  epoch = group.newest + 1000000;
+
+  /* A future that has come early; then the file is lost, and the clock of this machine knows nothing of it. */
+  far_word = epoch << 16;
+  file = fopen (path, "r+");
+  g_assert_nonnull (file);
+  g_assert_cmpint (fseek (file, 64, SEEK_SET), ==, 0);
+  g_assert_cmpuint (fwrite (&far_word, 8, 1, file), ==, 1);
+  fclose (file);
+  group_wait_served (&group, epoch);
+  delete_group_file (self);
+  group_wait_served (&group, epoch + 1);
+  group_stop (&group);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (damages); i++) {
+    g_autofree char *path = g_strconcat ("/files/", damages[i].name, NULL);
+    fixture_add_data (path, "service goes on, and epochs increase", &damages[i], test_damage);
+  }
+  fixture_add ("/files/damage-and-death", "both at the same moment", test_damage_and_death);
+  fixture_add ("/files/foreign-socket", "the master publishes itself again", test_foreign_socket);
+  fixture_add ("/files/file-of-the-past", "what was seen counts more than the clock", test_file_of_the_past);
+
+  return g_test_run ();
+}
