@@ -20,6 +20,7 @@ build|ninja-build|runs what Meson plans
 tests|python3|checks of the source tree, and the second client in tests/interop
 full|libc6-dbg|symbols that valgrind needs
 full|valgrind|memory errors and leaks
+full|strace|shows that a group at rest does nothing
 full|libgirepository1.0-dev|introspection data (GIR), of GLib and ours
 full|python3-gi|the library used from Python
 full|gi-docgen|the API reference

@@ -5,8 +5,9 @@
 # with run_tests and record, and runs what may take long through within, in what is left of its budget.
 
 # Seconds for each, on two cores. Those of --full add up to what .ci/run allows; a normal run takes half of it.
-declare -A budgets=([quick]=600 [suite]=300 [asan]=360 [tsan]=420 [valgrind]=480 [docs]=120 [install]=60 [chaos]=360)
-full_stages=(suite asan tsan valgrind docs install chaos)
+declare -A budgets=([quick]=600 [suite]=300 [asan]=360 [tsan]=420 [valgrind]=480 [docs]=120 [install]=60
+                    [idle]=60 [chaos]=360)
+full_stages=(suite asan tsan valgrind docs install idle chaos)
 
 # prepare DIRECTORY [MESON_OPTION...]
 prepare ()
@@ -89,6 +90,13 @@ stage_install ()
     gcc -Wall -Wextra -Werror -Wno-unused-parameter -o build-full/installed-example "$example" $flags
   done
   LD_LIBRARY_PATH=$(pkg-config --variable=libdir libipc-1) ldd build-full/installed-example | grep "$prefix"
+}
+
+# A group at rest does nothing: seen from outside, for ten seconds.
+stage_idle ()
+{
+  prepare_full
+  run_tests build-full idle idle --test-args='-m slow -p /idle/strace'
 }
 
 # Long simulations: every seed is another schedule of kills.

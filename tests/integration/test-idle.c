@@ -59,6 +59,17 @@ count_switches (void)
   return sum;
 }
 
+/* The thread sanitizer has a thread of its own, and under valgrind candidates wait in small steps. */
+static gboolean
+is_checked (void)
+{
+#ifdef __SANITIZE_THREAD__
+  return TRUE;
+#else
+  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
+#endif
+}
+
 static void
 test_poll (Fixture *self, gconstpointer data)
 {
@@ -86,7 +97,8 @@ test_poll (Fixture *self, gconstpointer data)
   g_main_context_iteration (self->context, TRUE);
   g_assert_true (resting);
   g_assert_cmpuint (n_disturbed, ==, 0);
-  g_assert_cmpuint (count_switches (), ==, n_switches);
+  if (!is_checked ())
+    g_assert_cmpuint (count_switches (), ==, n_switches);
   g_main_context_set_poll_func (self->context, NULL);
 
   for (int i = 0; i < N; i++) {
@@ -106,8 +118,8 @@ test_strace (Fixture *self, gconstpointer data)
   GPid pid;
   int status;
 
-  if (strace == NULL || !g_test_slow ()) {
-    g_test_skip ("no strace, or not asked for with -m slow");
+  if (strace == NULL) {
+    g_test_skip ("no strace");
     return;
   }
   for (int i = 0; i < N; i++)
@@ -148,7 +160,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   fixture_add ("/idle/poll", "one poll() for ever", test_poll);
-  fixture_add ("/idle/strace", "no system call in any of five processes", test_strace);
+  if (g_test_slow ())
+    fixture_add ("/idle/strace", "no system call in any of five processes", test_strace);
 
   return g_test_run ();
 }

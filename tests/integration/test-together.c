@@ -10,7 +10,7 @@
  * epoch, and everybody is served.
  */
 
-enum { N = 100 };
+static guint n_together = 100;
 
 /* No epoch has two owners, in all that members have reported. Returns how many epochs there were. */
 static guint
@@ -39,17 +39,17 @@ check_epochs (Fixture *self)
 static void
 spawn_all (Fixture *self)
 {
-  for (int i = 0; i < N; i++)
+  for (guint i = 0; i < n_together; i++)
     member_spawn (self, "member", "--wait");
 }
 
-/* The last N members. */
+/* The last of the members. */
 static void
 start_all (Fixture *self)
 {
-  for (guint i = self->members->len - N; i < self->members->len; i++)
+  for (guint i = self->members->len - n_together; i < self->members->len; i++)
     member_tell (self->members->pdata[i], "start\nsend 3");
-  for (guint i = self->members->len - N; i < self->members->len; i++)
+  for (guint i = self->members->len - n_together; i < self->members->len; i++)
     fixture_wait (self, ((Member *) self->members->pdata[i])->answered == 3);
 }
 
@@ -59,7 +59,7 @@ test_fresh (Fixture *self, gconstpointer data)
   spawn_all (self);
   start_all (self);
   g_assert_cmpuint (members_count_role (self, IPC_ROLE_MASTER), ==, 1);
-  fixture_wait (self, members_count_role (self, IPC_ROLE_STANDBY) == N - 1);
+  fixture_wait (self, members_count_role (self, IPC_ROLE_STANDBY) == n_together - 1);
   g_assert_cmpuint (check_epochs (self), ==, 1);
 }
 
@@ -112,6 +112,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  if (g_getenv ("IPC_TEST_VALGRIND") != NULL)
+    n_together = 20; /* there they take minutes to start */
 
   fixture_add ("/together/fresh", "over an empty directory", test_fresh);
   fixture_add ("/together/leftovers", "over what a dead group has left", test_leftovers);

@@ -20,6 +20,10 @@
 #undef _G_TYPE_CIT
 #define _G_TYPE_CIT(instance, type) (g_type_check_instance_is_a ((GTypeInstance *) (instance), (type)))
 
+/* GMutex is a futex inside of GLib. */
+#define g_mutex_lock(mutex) (g_mutex_lock (mutex), __tsan_acquire (mutex))
+#define g_mutex_unlock(mutex) (__tsan_release (mutex), g_mutex_unlock (mutex))
+
 /* One thread has the descriptor made and closed, another writes to it, under a lock of GCancellable's. */
 #define g_cancellable_make_pollfd(cancellable, pollfd) \
   (g_cancellable_make_pollfd ((cancellable), (pollfd)) ? (__tsan_release (cancellable), TRUE) : FALSE)
