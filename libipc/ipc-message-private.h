@@ -10,7 +10,8 @@ typedef struct _IpcMessageRoute IpcMessageRoute;
 
 struct _IpcMessageRoute {
   gatomicrefcount ref_count;
-  GMainContext *context; /* (owned) of the node */
+  GMutex lock;
+  GMainContext *context; /* (owned) (nullable) of the node; under lock; %NULL once nobody takes answers any more */
   GThread *thread;       /* (unowned) of the node: answers are given to answer() in it */
   IpcPeer *sender;       /* (owned) */
   guint64 epoch;
@@ -23,6 +24,7 @@ struct _IpcMessageRoute {
 void ipc_message_route_init (IpcMessageRoute *self, GMainContext *context, IpcPeer *sender, guint32 response_size_max);
 IpcMessageRoute *ipc_message_route_ref (IpcMessageRoute *self);
 void ipc_message_route_unref (IpcMessageRoute *self);
+void ipc_message_route_close (IpcMessageRoute *self);
 
 /* Up to here a payload is copied behind the message itself: one allocation for both. */
 #define IPC_MESSAGE_INLINE_MAX (16 * 1024)

@@ -40,6 +40,7 @@ void
 ipc_message_route_init (IpcMessageRoute *self, GMainContext *context, IpcPeer *sender, guint32 response_size_max)
 {
   g_atomic_ref_count_init (&self->ref_count);
+  g_mutex_init (&self->lock);
   self->context = g_main_context_ref (context);
   self->thread = g_thread_self ();
   self->sender = ipc_peer_ref (sender);
@@ -60,9 +61,22 @@ ipc_message_route_unref (IpcMessageRoute *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
-  g_main_context_unref (self->context);
+  ipc_message_route_close (self);
+  g_mutex_clear (&self->lock);
   ipc_peer_unref (self->sender);
   self->free (self);
+}
+
+/* From here on answers are dropped. An answer that waits in a main context which is never run again would otherwise
+ * keep the route, and the route that context, for ever. */
+void
+ipc_message_route_close (IpcMessageRoute *self)
+{
+  g_autoptr (GMainContext) context = NULL;
+
+  g_mutex_lock (&self->lock);
+  context = g_steal_pointer (&self->context);
+  g_mutex_unlock (&self->lock);
 }
 
 static IpcMessage *
@@ -133,7 +147,11 @@ send_parcel (IpcMessage *self, IpcFrameType type, GBytes *payload)
   g_source_set_name (source, "[libipc] answer from another thread");
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, deliver_cb, parcel, parcel_free);
-  g_source_attach (source, self->route->context);
+
+  g_mutex_lock (&self->route->lock);
+  if (self->route->context != NULL)
+    g_source_attach (source, self->route->context);
+  g_mutex_unlock (&self->route->lock);
 }
 
 static void

@@ -105,6 +105,7 @@ ipc_sender_free (IpcSender *self)
 {
   self->connection = NULL;
   self->answered = NULL;
+  ipc_message_route_close (&self->route);
   ipc_message_route_unref (&self->route);
 }
 
