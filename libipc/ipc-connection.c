@@ -73,7 +73,7 @@ update_watch (IpcConnection *self)
 {
   guint32 wanted = (self->paused || self->ended ? 0 : EPOLLIN) | (self->blocked ? EPOLLOUT : 0);
 
-  if (wanted == 0)
+  if (wanted == 0 && (self->ended || !self->events->hang_up_ends))
     ipc_poller_unwatch (self->poller, &self->watch);
   else if (self->watch.func != NULL)
     ipc_poller_change (self->poller, &self->watch, wanted);
@@ -351,6 +351,8 @@ connection_cb (guint32 events, gpointer user_data)
     ipc_connection_flush (self);
   if (!self->ended && !self->paused)
     read_frames (self);
+  else if (self->paused && (events & (EPOLLHUP | EPOLLERR)) && self->events->hang_up_ends)
+    end (self, NULL); /* otherwise its descriptor would stay until the handler answers, perhaps for ever */
   connection_unref (self);
 }
 

@@ -15,6 +15,7 @@ typedef struct {
   /* The end, told once: end of stream, an error of the socket, or a violation that the peer has been told of
    * (then @violation is not NULL). Not called when the owner closes. */
   void (*ended) (IpcConnection *connection, const char *violation, gpointer user_data);
+  gboolean hang_up_ends; /* also while paused: what the peer has sent and we have not read is of no use without it */
 } IpcConnectionEvents;
 
 /* Above this a connection has enough to write: its owner waits for drained(). */

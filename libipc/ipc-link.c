@@ -291,7 +291,8 @@ current_frame (IpcLink *self, const IpcFrame *frame)
   const char *violation = NULL;
 
   if (frame->header.type == IPC_FRAME_PING) {
-    ipc_connection_pong (self->current, frame);
+    if (ipc_connection_get_queued (self->current) < IPC_CONNECTION_WRITE_HIGH) /* who does not read is not answered */
+      ipc_connection_pong (self->current, frame);
   } else if (frame->header.type == IPC_FRAME_REFUSED) {
     drop_current (self);
     look_later (self);
@@ -360,7 +361,7 @@ handshake_timeout_cb (gpointer user_data)
 
   g_debug ("link: no WELCOME within %u ms", self->config.handshake_timeout_ms);
   drop_attempt (self);
-  look_later (self);
+  look_after (self, LOOK_MIN_MS, LOOK_MAX_MS); /* also when there is a master: this may have been a newer one */
 }
 
 static gboolean

@@ -382,6 +382,7 @@ guest_frame (IpcConnection *connection, const IpcFrame *frame, gpointer user_dat
     break;
   case IPC_FRAME_PING:
     ipc_connection_pong (connection, frame);
+    ipc_sender_update_flow (guest->sender); /* who does not read PONGs is not read from */
     break;
   case IPC_FRAME_PONG:
     break;
@@ -429,6 +430,7 @@ static const IpcConnectionEvents guest_events = {
   .frame = guest_frame,
   .drained = guest_drained,
   .ended = guest_ended,
+  .hang_up_ends = TRUE,
 };
 
 static void

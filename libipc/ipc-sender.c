@@ -165,6 +165,7 @@ ipc_sender_receive (IpcSender *self, const IpcFrame *frame, IpcMessage **message
     return NULL;
   case IPC_INBOX_REPEAT_ANSWERED:
     send_answer (self, frame->header.sequence, answer.type, answer.payload);
+    ipc_sender_update_flow (self);
     return NULL;
   case IPC_INBOX_VIOLATION:
     return violation;

@@ -642,7 +642,7 @@ class TestFlow(InteropTest):
 
     def setUp(self):
         super().setUp()
-        self.master()
+        self.server = self.master()
         self.bystander = self.joined()
 
     def send_until_blocked(self, peer, acknowledge, payload):
@@ -663,6 +663,26 @@ class TestFlow(InteropTest):
                 taken = self.send_until_blocked(peer, acknowledge, b"hold" + bytes(1 << 20))
                 self.assertLessEqual(taken, peer.welcome.window_bytes // (1 << 20) + 3)
                 self.assert_alive(self.bystander)
+
+    def test_pings_not_read(self):
+        """Who asks without reading the PONGs is not read from either."""
+        peer = self.joined()
+        peer.socket.settimeout(0.3)
+        many = ipc_frames.encode(Frame(Type.PING, 1, 0, b"")) * 10000
+        with self.assertRaises(TimeoutError):
+            for _ in range(100):
+                peer.socket.sendall(many)
+        self.assert_alive(self.bystander)
+
+    def test_killed_while_paused(self):
+        """A client that is not read from, because a handler has its messages, is gone when it closes."""
+        before = self.server.n_descriptors()
+        for _ in range(5):
+            with self.joined() as peer:
+                self.send_until_blocked(peer, True, b"hold" + bytes(1 << 20))
+        deadline = time.monotonic() + DEADLINE
+        while self.server.n_descriptors() > before + 2:  # the connection of the master's node to itself may be new
+            self.assertLess(time.monotonic(), deadline)
 
     def test_answers_not_read(self):
         peer = self.joined()

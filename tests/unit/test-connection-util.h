@@ -81,7 +81,7 @@ ended_cb (IpcConnection *connection, const char *violation, gpointer user_data)
   free_if (fixture, FREE_IN_ENDED);
 }
 
-static const IpcConnectionEvents events = { frame_cb, drained_cb, ended_cb };
+static const IpcConnectionEvents events = { .frame = frame_cb, .drained = drained_cb, .ended = ended_cb };
 
 static inline void
 count_turn_cb (gpointer user_data)
