@@ -5,6 +5,7 @@
 
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,6 +120,15 @@ group_stop (Group *self)
     self->streams[i].stop = TRUE;
   for (int i = 0; i < N_CLIENTS; i++)
     fixture_wait (self->fixture, self->streams[i].n_pending == 0);
+}
+
+static gboolean
+is_stopped (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) pid);
+  g_autofree char *stat = NULL;
+
+  return g_file_get_contents (path, &stat, NULL, NULL) && strstr (stat, ") T ") != NULL;
 }
 
 static int
@@ -248,6 +258,30 @@ test_foreign_socket (Fixture *self, gconstpointer data)
   group_stop (&group);
 }
 
+/* The master is stopped when the file goes, so it cannot see it; a standby fences it off. When it goes on, a message that
+ * was waiting for it is not handled: there is a newer master. */
+static void
+test_stopped_master (Fixture *self, gconstpointer data)
+{
+  Member *first = member_spawn (self, "first", ""), *second;
+
+  fixture_wait (self, first->role == IPC_ROLE_MASTER);
+  second = member_spawn (self, "second", "");
+  fixture_wait (self, second->role == IPC_ROLE_STANDBY);
+  g_autoptr (RawPeer) peer = raw_join (self);
+
+  member_tell (first, "stop");
+  fixture_wait (self, is_stopped (first->pid));
+  raw_send (peer, MESSAGE, 1, 0, "x", 1);
+  delete_group_file (self);
+  fixture_wait (self, second->role == IPC_ROLE_MASTER);
+  g_assert_cmpint (kill (first->pid, SIGCONT), ==, 0);
+  raw_expect_end (peer);
+  fixture_wait (self, first->role == IPC_ROLE_STANDBY);
+  g_assert_cmpuint (first->handled, ==, 0);
+  g_assert_cmpuint (second->epoch, >, first->epoch);
+}
+
 /* The epochs go on above what was seen, though the clock went back: the file says less than clients have seen. */
 static void
 test_file_of_the_past (Fixture *self, gconstpointer data)
@@ -286,6 +320,7 @@ main (int argc, char **argv)
   }
   fixture_add ("/files/damage-and-death", "both at the same moment", test_damage_and_death);
   fixture_add ("/files/foreign-socket", "the master publishes itself again", test_foreign_socket);
+  fixture_add ("/files/stopped-master", "who cannot see it is fenced off", test_stopped_master);
   fixture_add ("/files/file-of-the-past", "what was seen counts more than the clock", test_file_of_the_past);
 
   return g_test_run ();
