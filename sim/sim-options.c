@@ -25,16 +25,19 @@ static const char summary[] = "Starts a group of processes that send each other 
 
 static const char description[] =
     "The nodes send to whoever is master, several messages at a time; the master answers at\n"
-    "once or a little later. Masters are killed with SIGKILL; now and then connections break\n"
-    "while both ends live, and the socket, the group file or the directory is deleted. At the\n"
-    "end everything must be answered, and what each process wrote down must fit together.\n"
+    "once or a little later. Masters are killed with SIGKILL. Now and then connections break\n"
+    "while both ends live; the socket, the group file or the directory is deleted; or, where\n"
+    "the system allows a parent to trace its child, a successor is held between two of the\n"
+    "system calls by which it takes over, until another has overtaken it. At the end all must\n"
+    "be answered, and what each process wrote down must fit together.\n"
     "\n"
     "What is done, and when, follows from the seed. How the processes interleave does not:\n"
     "the kernel decides that anew each time. So a seed that failed is likely to fail again,\n"
     "but need not do so at once.\n"
     "\n"
-    "Exit status: 0 all promises held; 1 something broke; 2 could not run; 3 too little\n"
-    "happened for the result to mean anything.";
+    "Exit status: 0 all promises held; 1 something broke (then the directory of the run is\n"
+    "kept, with all events in history.txt); 2 could not run; 3 too little happened for the\n"
+    "result to mean anything.";
 
 static void
 add_entries (GOptionContext *context, SimOptions *self, char **seed)
