@@ -16,8 +16,8 @@
  * each other nor leave anything behind. The end of a test is part of it: every node is finalized, descriptors and
  * threads are those from before, and no error signal came that the test did not ask for.
  *
- * Nobody sleeps. A test waits for a condition by running its main context; a tick makes it look again when what it waits
- * for happens outside of the process.
+ * Nobody sleeps. A test waits for a condition by running its main context; a tick makes it look again when what it
+ * waits for happens outside of the process.
  */
 
 #define TICK_MS 5

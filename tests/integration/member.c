@@ -22,8 +22,8 @@
  *   error TEXT                               an error signal
  *   child PID                                it has forked
  *
- * Told: `start`, `send COUNT`, `flood COUNT` (connections that stay silent), `fork`, `close`, `stop` (SIGSTOP). It ends with its parent, at the end of its input, or on
- * SIGTERM in good order.
+ * Told: `start`, `send COUNT`, `flood COUNT` (connections that stay silent), `fork`, `close`, `stop` (SIGSTOP). It ends
+ * with its parent, at the end of its input, or on SIGTERM in good order.
  */
 
 static char *dir;

@@ -221,9 +221,10 @@ members_handled (Fixture *fixture)
     Member *member = fixture->members->pdata[i];
 
     for (guint j = 0; j < member->lines->len; j++) {
+      const char *line = member->lines->pdata[j];
       Handled handled;
 
-      if (sscanf (member->lines->pdata[j], "handled %32s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d", handled.sender,
+      if (sscanf (line, "handled %32s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d", handled.sender,
                   &handled.sequence, &handled.epoch, &handled.redelivered)
           == 4)
         g_array_append_val (all, handled);

@@ -346,7 +346,7 @@ main (int argc, char **argv)
   fixture_add ("/answers/dropped", "no message is forgotten silently", test_dropped);
   fixture_add ("/answers/later", "answers in any order, to the right sender", test_later);
   fixture_add ("/answers/other-thread", "a worker thread answers", test_other_thread);
-  fixture_add ("/answers/thread-outlives-node", "an answer that comes too late does no harm", test_thread_outlives_node);
+  fixture_add ("/answers/thread-outlives-node", "an answer may come too late", test_thread_outlives_node);
   fixture_add ("/answers/sizes", "every byte arrives", test_sizes);
   fixture_add ("/answers/mixed-sizes", "frames do not run into each other", test_mixed_sizes);
   fixture_add ("/answers/empty", "no bytes is a message, and a response", test_empty);

@@ -281,7 +281,7 @@ main (int argc, char **argv)
   fixture_add ("/bad-input/dir/read-only", "nothing can be made", test_read_only);
   fixture_add ("/bad-input/dir/full", "there is no room", test_full);
   fixture_add ("/bad-input/dir/foreign-file", "the group file is none", test_foreign_file);
-  fixture_add ("/bad-input/dir/nothing-elsewhere", "a bad directory is no reason to use another", test_nothing_elsewhere);
+  fixture_add ("/bad-input/dir/nothing-elsewhere", "a bad one is no reason to use another", test_nothing_elsewhere);
   fixture_add ("/bad-input/dir/long-path", "longer than a socket address", test_long_path);
   fixture_add ("/bad-input/permissions", "only for the user", test_permissions);
   fixture_add ("/bad-input/messages", "who may not send", test_messages);

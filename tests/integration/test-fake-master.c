@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /*
- * A socket in the master's place that is not what it seems: silent, wrong, or too old. A node does not fall for it, says
- * what is wrong where that is an error, and is served as soon as a real master publishes itself, with the message that
+ * A socket in the master's place that is not what it seems: silent, wrong, or too old. A node does not fall for it,
+ * says what is wrong where that is an error, and is served as soon as a real master publishes itself, with the message that
  * it had to send meanwhile.
  */
 
@@ -187,7 +187,7 @@ test_older_beside (Fixture *self, gconstpointer data)
   close (stale);
 }
 
-/* A newer one is published while the old one is alive: what the old one has answered counts, the rest goes to the new. */
+/* A newer one is published while the old one is alive: what the old one has answered counts, the rest is for the new. */
 static void
 test_newer_beside (Fixture *self, gconstpointer data)
 {

@@ -110,7 +110,7 @@ group_count_masters (Group *self)
   return n;
 }
 
-/* A master whose directory goes away under its hands may say so, and one that is fenced off may take a moment to see. */
+/* A master whose directory goes away under its hands may say so; one that is fenced off may take a moment to see. */
 static void
 group_stop (Group *self)
 {
@@ -258,8 +258,8 @@ test_foreign_socket (Fixture *self, gconstpointer data)
   group_stop (&group);
 }
 
-/* The master is stopped when the file goes, so it cannot see it; a standby fences it off. When it goes on, a message that
- * was waiting for it is not handled: there is a newer master. */
+/* The master is stopped when the file goes, so it cannot see it; a standby fences it off. When it goes on, a message
+ * that was waiting for it is not handled: there is a newer master. */
 static void
 test_stopped_master (Fixture *self, gconstpointer data)
 {

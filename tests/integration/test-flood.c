@@ -4,8 +4,8 @@
 #include "raw-peer.h"
 
 /*
- * Clients that take more than their share: of connections, by opening hundreds and saying nothing; of memory, by sending
- * and never reading. The master bounds both, and the others are served.
+ * Clients that take more than their share: of connections, by opening hundreds and saying nothing; of memory, by
+ * sending and never reading. The master bounds both, and the others are served.
  */
 
 static void

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /*
- * A child made by fork() without exec: it must hold nothing of its parent's nodes, or a dead master would live on in it.
+ * A child made by fork() without exec: it must hold nothing of its parent's nodes, or a dead master lives on in it.
  */
 
 #define FD_MAX 200

@@ -335,7 +335,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
-  fixture_add ("/node/construct", "what a node is before it is started; notifications only for changes", test_construct);
+  fixture_add ("/node/construct", "before it is started; notifications only for changes", test_construct);
   fixture_add ("/node/ids", "identities must not meet", test_ids);
   fixture_add ("/node/notify", "role, epoch and master are notified, and are right at that moment", test_notify);
   fixture_add ("/node/standby", "one master, one that stands by and takes over", test_standby);
