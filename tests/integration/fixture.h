@@ -4,7 +4,7 @@
 #include <libipc.h>
 #include <sys/types.h>
 
-/* What every test has: a directory, a main context, nodes and processes that are cleared away and looked at at the end. */
+/* What every test has: a directory, a context, nodes and processes that are cleared away and checked at the end. */
 typedef struct {
   char *dir;             /* (owned) 0700, the nodes' runtime directory */
   GMainContext *context; /* (owned) the thread's default one during the test */

@@ -12,8 +12,8 @@
 
 /*
  * A socket in the master's place that is not what it seems: silent, wrong, or too old. A node does not fall for it,
- * says what is wrong where that is an error, and is served as soon as a real master publishes itself, with the message that
- * it had to send meanwhile.
+ * says what is wrong where that is an error, and is served as soon as a real master publishes itself, with the message
+ * that it had to send meanwhile.
  */
 
 /* A real master comes: it takes the socket's place, and the message is answered. */
@@ -187,7 +187,7 @@ test_older_beside (Fixture *self, gconstpointer data)
   close (stale);
 }
 
-/* A newer one is published while the old one is alive: what the old one has answered counts, the rest is for the new. */
+/* A newer one is published while the old one is alive: what the old one has answered counts, the rest goes on. */
 static void
 test_newer_beside (Fixture *self, gconstpointer data)
 {
