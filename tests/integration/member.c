@@ -2,6 +2,7 @@
 #include <libipc.h>
 
 #include <glib-unix.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,17 +124,19 @@ start (IpcNode *node)
     report ("error %s", error->message);
 }
 
-/* A child that lives on with everything that fork() has given it. */
+/* A child that lives on with everything that fork() has given it, until the test is over. */
 static void
 fork_child (void)
 {
   pid_t pid = fork ();
 
   if (pid == 0) {
-    close (STDIN_FILENO);
+    struct pollfd input = { .fd = STDIN_FILENO };
+
     close (STDOUT_FILENO);
-    for (;;)
-      pause ();
+    while (poll (&input, 1, -1) == -1)
+      continue; /* interrupted */
+    _exit (0);
   }
   report ("child %d", (int) pid);
 }
