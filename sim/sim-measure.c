@@ -18,20 +18,25 @@ typedef struct {
   gboolean disturbed;
 } Failover;
 
-/* What a survivor sent. */
 typedef struct {
   gint64 sent_ns;
   guint32 begun_by; /* the node that handled it last + 1, or 0 */
+  gboolean ended;   /* by an outcome, or with its sender */
 } Send;
+
+typedef struct {
+  GArray *sends;       /* (owned) of Send, by number - 1 */
+  guint64 n_in_flight; /* of its own messages, those that have not ended */
+  guint64 n_begun;     /* of the messages that it handled, those that have not ended */
+  gboolean killed;
+} Node;
 
 typedef struct {
   const SimHistory *history;
   SimMeasure *measure;
 
-  /* Of each node. */
-  GArray **sends;      /* (owned) by sender, of Send by number - 1 */
-  guint64 *n_begun;    /* (owned) by handler: survivors' messages that it handled and that have no outcome */
-  guint64 n_in_flight; /* survivors' messages that have no outcome */
+  Node *nodes;         /* (owned) */
+  guint64 n_in_flight; /* of all nodes that live */
 
   GArray *failovers;   /* (owned) of Failover, that go on */
   GArray *latencies;   /* (owned) of gint64, in ns */
@@ -40,35 +45,49 @@ typedef struct {
   gint64 disturbed_ns; /* the last disturbance, or 0 */
 } Walk;
 
+/* NULL when the message does not count any more. */
 static Send *
 find_send (Walk *self, guint32 sender, guint64 number)
 {
   GArray *sends;
+  Send *send;
 
-  if (sender >= self->history->nodes->len || sim_history_get_node (self->history, sender)->fate == SIM_FATE_KILLED)
+  if (sender >= self->history->nodes->len)
     return NULL;
-  sends = self->sends[sender];
-  return number == 0 || number > sends->len ? NULL : &g_array_index (sends, Send, number - 1);
+  sends = self->nodes[sender].sends;
+  send = number == 0 || number > sends->len ? NULL : &g_array_index (sends, Send, number - 1);
+  return send != NULL && !send->ended ? send : NULL;
 }
 
 static void
 set_begun_by (Walk *self, Send *send, guint32 value)
 {
   if (send->begun_by != 0)
-    self->n_begun[send->begun_by - 1]--;
+    self->nodes[send->begun_by - 1].n_begun--;
   send->begun_by = value;
   if (value != 0)
-    self->n_begun[value - 1]++;
+    self->nodes[value - 1].n_begun++;
+}
+
+static void
+end_send (Walk *self, guint32 sender, Send *send)
+{
+  set_begun_by (self, send, 0);
+  send->ended = TRUE;
+  self->nodes[sender].n_in_flight--;
+  self->n_in_flight--;
 }
 
 static void
 see_sent (Walk *self, const SimEvent *event)
 {
+  Node *node = &self->nodes[event->node];
   Send send = { .sent_ns = event->entry.time_ns };
 
-  if (sim_history_get_node (self->history, event->node)->fate == SIM_FATE_KILLED)
-    return;
-  g_array_append_val (self->sends[event->node], send);
+  if (node->killed)
+    return; /* its last words */
+  g_array_append_val (node->sends, send);
+  node->n_in_flight++;
   self->n_in_flight++;
 }
 
@@ -89,11 +108,25 @@ see_outcome (Walk *self, const SimEvent *event)
 
   if (send == NULL)
     return;
-  set_begun_by (self, send, 0);
-  self->n_in_flight--;
+  end_send (self, event->node, send);
   latency_ns = event->entry.time_ns - send->sent_ns;
   if (event->entry.kind == SIM_ENTRY_ANSWERED)
     g_array_append_val (self->latencies, latency_ns);
+}
+
+/* Nobody waits any more for the answers to what it sent. */
+static void
+bury (Walk *self, guint32 index)
+{
+  Node *node = &self->nodes[index];
+
+  node->killed = TRUE;
+  for (guint i = node->sends->len; i > 0 && node->n_in_flight > 0; i--) {
+    Send *send = &g_array_index (node->sends, Send, i - 1);
+
+    if (!send->ended)
+      end_send (self, index, send);
+  }
 }
 
 static void
@@ -101,14 +134,12 @@ see_killed (Walk *self, const SimEvent *event)
 {
   Failover failover = { .time_ns = event->entry.time_ns, .epoch = event->entry.epoch };
 
-  if (event->entry.epoch == 0)
-    return;
-
+  bury (self, event->node);
   failover.disturbed = self->disturbed_ns != 0 && event->entry.time_ns - self->disturbed_ns < AFTER_EFFECT_NS;
   g_array_append_val (self->failovers, failover);
   self->measure->n_kills++;
   self->measure->n_kills_in_flight += self->n_in_flight > 0;
-  self->measure->n_kills_begun += self->n_begun[event->node] > 0;
+  self->measure->n_kills_begun += self->nodes[event->node].n_begun > 0;
 }
 
 static void
@@ -214,10 +245,9 @@ walk_init (Walk *self, const SimHistory *history, SimMeasure *measure)
   guint32 n_nodes = history->nodes->len;
 
   *self = (Walk) { .history = history, .measure = measure };
-  self->sends = g_new (GArray *, n_nodes);
+  self->nodes = g_new0 (Node, n_nodes);
   for (guint32 i = 0; i < n_nodes; i++)
-    self->sends[i] = g_array_new (FALSE, FALSE, sizeof (Send));
-  self->n_begun = g_new0 (guint64, n_nodes);
+    self->nodes[i].sends = g_array_new (FALSE, FALSE, sizeof (Send));
   self->failovers = g_array_new (FALSE, FALSE, sizeof (Failover));
   self->latencies = g_array_new (FALSE, FALSE, sizeof (gint64));
   self->undisturbed = g_array_new (FALSE, FALSE, sizeof (gint64));
@@ -228,9 +258,8 @@ static void
 walk_clear (Walk *self)
 {
   for (guint32 i = 0; i < self->history->nodes->len; i++)
-    g_array_unref (self->sends[i]);
-  g_free (self->sends);
-  g_free (self->n_begun);
+    g_array_unref (self->nodes[i].sends);
+  g_free (self->nodes);
   g_array_unref (self->failovers);
   g_array_unref (self->latencies);
   g_array_unref (self->undisturbed);

@@ -16,13 +16,13 @@ typedef struct {
 /* What a run had to go through, as far as the records show it. */
 typedef struct {
   guint64 n_kills;           /* of masters */
-  guint64 n_kills_in_flight; /* when a survivor's message was sent and had no outcome */
-  guint64 n_kills_begun;     /* when a survivor's message was handed to the very master and had no outcome */
+  guint64 n_kills_in_flight; /* when a message of somebody else was sent and had no outcome */
+  guint64 n_kills_begun;     /* when one of these was handed to the very master */
   guint64 n_cuts;            /* connections that were broken */
   guint64 n_disturbances;    /* deletions, and candidates that were held as they became master */
   guint64 n_overtaken;       /* of these, candidates that woke up to a newer master */
   guint64 n_errors;          /* signals of the library about what no call returns */
-  SimQuantiles latency;      /* of survivors' messages, from the call to the answer */
+  SimQuantiles latency;      /* from the call to the answer */
   SimQuantiles failover;     /* kill to the first answer from a newer epoch */
   SimQuantiles disturbed;    /* the same, for kills whose fail-over was disturbed */
 } SimMeasure;

@@ -15,8 +15,8 @@
 #define NODES_MAX 10000
 #define IN_FLIGHT_MAX 1000 /* below the window of the protocol and the default of max-pending */
 #define SIZE_MAX_MAX (1024 * 1024)
-#define TOTAL_RATE 6000.0 /* messages per second of all nodes: two cores do more, but then they do nothing else */
-#define RATE_MAX_DEFAULT 200.0
+#define TOTAL_RATE 6000.0       /* messages per second of all nodes: two cores do more, but then they do nothing else */
+#define RATE_MAX_DEFAULT 1000.0 /* so that also a kill in a group of two finds something on its way */
 #define KILLS_PLANNED_PER_WANTED 4 /* a slow machine may miss three of four kills before the run counts for nothing */
 
 static const char summary[] = "Starts a group of processes that send each other messages through libipc, kills its\n"
@@ -48,7 +48,7 @@ add_entries (GOptionContext *context, SimOptions *self, char **seed)
     { "duration", 'd', 0, G_OPTION_ARG_DOUBLE, &self->duration_s, "How long masters are killed (15)", "SECONDS" },
     { "seed", 's', 0, G_OPTION_ARG_STRING, seed, "Decides what is done when (random, and printed)", "NUMBER" },
     { "kill-interval", 0, 0, G_OPTION_ARG_INT, &self->kill_interval_ms, "Mean time between two kills (200)", "MS" },
-    { "rate", 0, 0, G_OPTION_ARG_DOUBLE, &self->rate, "Messages per second and node (200, less in large groups)", "N" },
+    { "rate", 0, 0, G_OPTION_ARG_DOUBLE, &self->rate, "Messages per second and node (1000, in all at most 6000)", "N" },
     { "in-flight", 0, 0, G_OPTION_ARG_INT, &self->in_flight, "Messages that a node has on their way (8)", "N" },
     { "size", 0, 0, G_OPTION_ARG_INT, &self->size_max, "Largest payload (256)", "BYTES" },
     { "min-kills-in-flight", 0, 0, G_OPTION_ARG_INT, &self->min_kills_in_flight,

@@ -135,6 +135,14 @@ phase_is_done (Supervisor *self)
   return FALSE;
 }
 
+/* The master closes when it is alone: then nobody has to be elected just to close in turn. */
+static void
+close_last (Supervisor *self)
+{
+  if (sim_fleet_get_counts (self->fleet).n_alive == 1)
+    command_all (self, SIM_COMMAND_CLOSE, NULL);
+}
+
 static void
 changed_cb (gpointer user_data)
 {
@@ -142,8 +150,8 @@ changed_cb (gpointer user_data)
 
   if (self->phase == PHASE_CHAOS)
     sim_chaos_update (self->chaos);
-  if (self->phase == PHASE_CLOSE && sim_fleet_get_counts (self->fleet).n_alive == 1)
-    command_all (self, SIM_COMMAND_CLOSE, NULL);
+  if (self->phase == PHASE_CLOSE)
+    close_last (self);
   if (phase_is_done (self))
     enter_phase (self, self->phase + 1);
 }
@@ -186,6 +194,7 @@ begin_phase (Supervisor *self)
     break;
   case PHASE_CLOSE:
     command_all (self, SIM_COMMAND_CLOSE, sim_fleet_get_master (self->fleet));
+    close_last (self);
     break;
   case PHASE_END:
     g_main_loop_quit (self->loop);

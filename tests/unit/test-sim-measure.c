@@ -8,14 +8,13 @@
 
 #define MS G_GINT64_CONSTANT (1000000)
 
-/* Nodes 0 and 1 are killed, 2 and 3 survive. */
 static SimHistory *
 make_history (void)
 {
   SimHistory *history = sim_history_new (0);
 
   for (guint i = 0; i < 4; i++) {
-    SimNodeInfo info = { .fate = i < 2 ? SIM_FATE_KILLED : SIM_FATE_CLOSED };
+    SimNodeInfo info = { .joined = TRUE };
 
     sim_history_add_node (history, &info);
   }
@@ -134,7 +133,7 @@ test_kill_of_begun (void)
   g_assert_cmpuint (result.n_kills_begun, ==, 2);
 }
 
-/* What only killed senders wait for does not make a kill count. */
+/* The messages of the one that is killed go with it. */
 static void
 test_kill_with_own_messages (void)
 {
@@ -143,14 +142,32 @@ test_kill_with_own_messages (void)
 
   add_sent (history, 1, 0, 1);
   add_handled (history, 2, 0, 100, 0, 1);
+  add_kill (history, 5, 0, 100);
+  add_sent (history, 6, 0, 2); /* in the moment before the signal arrived */
+  add_kill (history, 7, 1, 101);
+  result = measure (history);
+
+  g_assert_cmpuint (result.n_kills, ==, 2);
+  g_assert_cmpuint (result.n_kills_in_flight, ==, 0);
+  g_assert_cmpuint (result.n_kills_begun, ==, 0);
+}
+
+/* A sender that is killed later waited for its answer all the same. */
+static void
+test_kill_with_messages_of_the_next (void)
+{
+  g_autoptr (SimHistory) history = make_history ();
+  SimMeasure result;
+
   add_sent (history, 3, 1, 1);
   add_handled (history, 4, 0, 100, 1, 1);
   add_kill (history, 5, 0, 100);
+  add_kill (history, 7, 1, 101);
   result = measure (history);
 
-  g_assert_cmpuint (result.n_kills, ==, 1);
-  g_assert_cmpuint (result.n_kills_in_flight, ==, 0);
-  g_assert_cmpuint (result.n_kills_begun, ==, 0);
+  g_assert_cmpuint (result.n_kills, ==, 2);
+  g_assert_cmpuint (result.n_kills_in_flight, ==, 1);
+  g_assert_cmpuint (result.n_kills_begun, ==, 1);
 }
 
 /* An answer of the old epoch, still on its way, does not end the fail-over. */
@@ -242,6 +259,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-measure/kill/in-flight", test_kill_in_flight);
   g_test_add_func ("/sim-measure/kill/begun", test_kill_of_begun);
   g_test_add_func ("/sim-measure/kill/own-messages", test_kill_with_own_messages);
+  g_test_add_func ("/sim-measure/kill/messages-of-the-next", test_kill_with_messages_of_the_next);
   g_test_add_func ("/sim-measure/failover", test_failover);
   g_test_add_func ("/sim-measure/failover/twice", test_failover_twice);
   g_test_add_func ("/sim-measure/failover/disturbed", test_failover_disturbed);
