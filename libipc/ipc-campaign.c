@@ -155,6 +155,13 @@ claim_epoch (IpcCampaign *self)
   return ipc_group_file_claim (self->file, word, ipc_word_make (self->epoch, self->slot));
 }
 
+/* A stop of any length fits between the claim and here: somebody may be master by the word, or by another file. */
+static gboolean
+is_still_ours (IpcCampaign *self)
+{
+  return ipc_campaign_is_master (self) && ipc_group_file_is_current (self->file, self->dir);
+}
+
 static void
 do_claim (IpcCampaign *self)
 {
@@ -174,7 +181,7 @@ do_claim (IpcCampaign *self)
     return;
   }
 
-  step (self, ipc_campaign_is_master (self) ? IPC_CAMPAIGN_CLAIMED : IPC_CAMPAIGN_LOST);
+  step (self, is_still_ours (self) ? IPC_CAMPAIGN_CLAIMED : IPC_CAMPAIGN_LOST);
 }
 
 static void
