@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "ipc-group-dir.h"
-#include "ipc-peer.h"
+#include "ipc-link.h"
 #include "ipc-send-private.h"
-#include "ipc-wire.h"
 
 typedef struct _IpcClient IpcClient;
 
 typedef struct {
   void (*completed) (IpcSend *send, gpointer user_data);           /* @send: (transfer full) */
-  void (*state_changed) (gpointer user_data);                      /* another master, or none */
+  void (*state_changed) (gpointer user_data);                      /* another master, or none; room, or none */
   void (*failed) (const GError *error, gpointer user_data);        /* a master refused us, or broke the protocol */
 } IpcClientEvents;
 
@@ -19,6 +17,7 @@ typedef struct {
   guint8 mode;
   guint32 max_message_size;
   guint max_pending;
+  guint64 max_pending_bytes;
   guint handshake_timeout_ms;
   gboolean allow_other_users;
 } IpcClientConfig;
@@ -34,6 +33,9 @@ void ipc_client_look (IpcClient *self);
 void ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us);
 void ipc_client_cancel (IpcClient *self, IpcSend *send);
 
+gboolean ipc_client_has_room (IpcClient *self, guint *n_changes);
+IpcLink *ipc_client_get_link (IpcClient *self);
+gboolean ipc_client_is_waiting (IpcClient *self);
 IpcPeer *ipc_client_get_master (IpcClient *self);
 void ipc_client_saw_epoch (IpcClient *self, guint64 epoch);
 guint64 ipc_client_get_newest_epoch (IpcClient *self);

@@ -29,6 +29,9 @@ void ipc_connection_free (IpcConnection *self);
 
 void ipc_connection_queue (IpcConnection *self, const IpcFrameHeader *header, const guint8 *payload);
 void ipc_connection_queue_bytes (IpcConnection *self, const IpcFrameHeader *header, GBytes *payload);
+#ifdef IPC_KILL_POINTS
+void ipc_connection_write_half (IpcConnection *self, const IpcFrameHeader *header, GBytes *payload);
+#endif
 void ipc_connection_refuse (IpcConnection *self, IpcRefusal code, const char *text);
 void ipc_connection_flush (IpcConnection *self);
 gsize ipc_connection_get_queued (IpcConnection *self);

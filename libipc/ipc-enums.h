@@ -43,13 +43,21 @@ typedef enum {
  * IpcSendFlags:
  * @IPC_SEND_DEFAULT: wait for a master for as long as the deadline allows.
  * @IPC_SEND_FAIL_FAST: fail with %IPC_ERROR_NO_MASTER when the node is connected to no master at the moment of
- *   the call, and also when the message is still unsent when the connection is lost.
+ *   the call, and also when the message is still unsent when the connection is lost. A node that has just been
+ *   started is connected to none: [property@Ipc.Node:master] tells when it is.
+ * @IPC_SEND_WAIT: when too much is pending in this node, wait for room, for as long as the deadline allows, instead of
+ *   failing with %IPC_ERROR_QUEUE_FULL. Calls that wait keep their order.
+ * @IPC_SEND_AT_MOST_ONCE: when a master dies that may have begun to handle the message, fail with
+ *   %IPC_ERROR_OUTCOME_UNKNOWN instead of giving it to the next one. Without this flag the next master handles it, and
+ *   is told that it is redelivered.
  *
  * How one message is to be sent.
  */
 typedef enum /*< flags >*/ {
   IPC_SEND_DEFAULT = 0,
   IPC_SEND_FAIL_FAST = 1 << 0,
+  IPC_SEND_WAIT = 1 << 1,
+  IPC_SEND_AT_MOST_ONCE = 1 << 2,
 } IpcSendFlags;
 
 IPC_PUBLIC GType ipc_mode_get_type (void);

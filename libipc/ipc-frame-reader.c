@@ -173,6 +173,13 @@ ipc_frame_reader_take_payload (IpcFrameReader *self, const IpcFrame *frame)
   return g_bytes_new_with_free_func (frame->payload, frame->header.length, g_free, old);
 }
 
+/* Whether there may be another frame behind the one that next() has just given out. */
+gboolean
+ipc_frame_reader_has_more (const IpcFrameReader *self)
+{
+  return self->end - self->start >= IPC_WIRE_HEADER_SIZE;
+}
+
 /* Lets the buffer go when nothing is kept in it. */
 void
 ipc_frame_reader_trim (IpcFrameReader *self)

@@ -26,4 +26,5 @@ guint8 *ipc_frame_reader_prepare (IpcFrameReader *self, gsize *space);
 void ipc_frame_reader_commit (IpcFrameReader *self, gsize n_bytes);
 IpcFrameReaderResult ipc_frame_reader_next (IpcFrameReader *self, IpcFrame *frame, const char **violation);
 GBytes *ipc_frame_reader_take_payload (IpcFrameReader *self, const IpcFrame *frame);
+gboolean ipc_frame_reader_has_more (const IpcFrameReader *self);
 void ipc_frame_reader_trim (IpcFrameReader *self);

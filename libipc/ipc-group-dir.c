@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -29,11 +30,15 @@
 /* The base may be moved away with the group in it; other groups come and go in it unnoticed. */
 #define BASE_WATCH_MASK (IN_MOVE_SELF | IN_ONLYDIR)
 
+/* Between making the directory and opening it somebody may delete it; so often in a row is on purpose. */
+#define TRIES_MAX 100
+
 struct _IpcGroupDir {
   char *base;  /* (owned) */
   char *group; /* (owned) */
   char *path;  /* (owned) */
   gboolean make_base; /* it is a default, not one that somebody gave us */
+  const char *origin; /* (unowned) who gave us the base, for errors */
   gboolean allow_other_users;
   int fd; /* (owned) */
 
@@ -70,10 +75,10 @@ ipc_group_name_check (const char *name, GError **error)
 }
 
 static gboolean
-set_dir_error (const char *path, const char *what, const char *reason, GError **error)
+set_dir_error (IpcGroupDir *self, const char *path, const char *what, const char *reason, GError **error)
 {
-  g_set_error (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, "%s: %s%s%s", path, what, reason != NULL ? ": " : "",
-               reason != NULL ? reason : "");
+  g_set_error (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR, "%s (%s): %s%s%s", path, self->origin, what,
+               reason != NULL ? ": " : "", reason != NULL ? reason : "");
   return FALSE;
 }
 
@@ -86,32 +91,56 @@ check_dir (IpcGroupDir *self, int fd, const char *path, gboolean private_mode, G
   g_autofree char *text = NULL;
 
   if (fstat (fd, &st) == -1)
-    return set_dir_error (path, "cannot be examined", g_strerror (errno), error);
+    return set_dir_error (self, path, "cannot be examined", g_strerror (errno), error);
 
   if (st.st_uid != geteuid () && !self->allow_other_users) {
     text = g_strdup_printf ("belongs to user %u, and not to user %u who runs this program", (guint) st.st_uid,
                             (guint) geteuid ());
-    return set_dir_error (path, text, NULL, error);
+    return set_dir_error (self, path, text, NULL, error);
   }
   /* The set-group-ID bit comes from the directory above and gives nobody access. */
   if (private_mode ? (st.st_mode & 0777) != 0700 : (st.st_mode & 0022) != 0) {
     text = g_strdup_printf ("has mode %04o, but %s", st.st_mode & 07777,
                             private_mode ? "must have 0700" : "group and others must not be able to write to it");
-    return set_dir_error (path, text, NULL, error);
+    return set_dir_error (self, path, text, NULL, error);
   }
 
   return TRUE;
 }
 
-/* Opens a directory, made with 0700 if it is missing and @make says so, and checks it. Returns -1 with @error set. */
+/* Makes a directory, unless it is there. A umask may take from it what we need ourselves, and one that is left so would
+ * be refused to everybody. Returns FALSE with errno set. */
+static gboolean
+make_dir (int at_fd, const char *name)
+{
+  g_autofree char *path = NULL;
+  gboolean made;
+  int fd;
+
+  if (mkdirat (at_fd, name, 0700) == -1)
+    return errno == EEXIST;
+
+  fd = openat (at_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  made = fd != -1 && chmod (path, 0700) == 0;
+  if (fd != -1)
+    close (fd);
+
+  return made;
+}
+
+/* Opens a directory, made with 0700 if it is missing and @make says so, and checks it. Returns -1 with @error set, and
+ * errno. */
 static int
 open_checked (IpcGroupDir *self, int at_fd, const char *name, const char *path, gboolean make, gboolean private_mode,
               GError **error)
 {
-  int fd;
+  int fd, saved_errno;
 
-  if (make && mkdirat (at_fd, name, 0700) == -1 && errno != EEXIST) {
-    set_dir_error (path, "cannot be made", g_strerror (errno), error);
+  if (make && !make_dir (at_fd, name)) {
+    saved_errno = errno;
+    set_dir_error (self, path, "cannot be made", g_strerror (saved_errno), error);
+    errno = saved_errno;
     return -1;
   }
 
@@ -120,51 +149,90 @@ open_checked (IpcGroupDir *self, int at_fd, const char *name, const char *path, 
     gboolean is_other = errno == ENOTDIR || errno == ELOOP;
     const char *reason = is_other ? "it is not a directory, or a symbolic link" : g_strerror (errno);
 
-    set_dir_error (path, "cannot be opened", reason, error);
+    saved_errno = errno;
+    set_dir_error (self, path, "cannot be opened", reason, error);
+    errno = saved_errno;
     return -1;
   }
   if (!check_dir (self, fd, path, private_mode, error)) {
     close (fd);
+    errno = EPERM;
     return -1;
   }
 
   return fd;
 }
 
+/* Returns FALSE with @error and errno set. */
 static gboolean
-open_group (IpcGroupDir *self, GError **error)
+try_open_group (IpcGroupDir *self, GError **error)
 {
+  int saved_errno;
   int base_fd = open_checked (self, AT_FDCWD, self->base, self->base, self->make_base, self->make_base, error);
 
   if (base_fd == -1)
     return FALSE;
 
   self->fd = open_checked (self, base_fd, self->group, self->path, TRUE, TRUE, error);
+  saved_errno = errno;
   close (base_fd);
+  errno = saved_errno;
   if (self->fd != -1)
     ipc_fork_guard_add (self->fd);
 
   return self->fd != -1;
 }
 
+static gboolean
+open_group (IpcGroupDir *self, GError **error)
+{
+  for (guint i = 1; i < TRIES_MAX; i++) {
+    if (try_open_group (self, NULL))
+      return TRUE;
+    if (errno != ENOENT)
+      break;
+  }
+
+  return try_open_group (self, error);
+}
+
 /* The base directory: what was given, or the first default that there is. */
 static char *
-find_base (const char *runtime_dir, gboolean *is_default)
+find_base (const char *runtime_dir, gboolean *is_default, const char **origin)
 {
   const char *from_environment = g_getenv ("IPC_RUNTIME_DIR");
   const char *xdg = g_getenv ("XDG_RUNTIME_DIR");
 
   *is_default = FALSE;
+  *origin = "from the property runtime-dir";
   if (runtime_dir != NULL)
     return g_strdup (runtime_dir);
+  *origin = "from IPC_RUNTIME_DIR";
   if (from_environment != NULL && from_environment[0] != '\0')
     return g_strdup (from_environment);
 
   *is_default = TRUE;
+  *origin = "from XDG_RUNTIME_DIR";
   if (xdg != NULL && xdg[0] == '/')
     return g_build_filename (xdg, "libipc", NULL);
 
+  *origin = "there is no XDG_RUNTIME_DIR";
   return g_strdup_printf ("%s/libipc-%u", g_get_tmp_dir (), (guint) geteuid ());
+}
+
+/* The path is followed again later, when the process may have another working directory. @path: (transfer
+ * full) */
+static char *
+make_absolute (char *path)
+{
+  g_autofree char *relative = path;
+  g_autofree char *here = NULL;
+
+  if (path[0] == '\0' || g_path_is_absolute (path)) /* an empty one leads nowhere, and is refused */
+    return g_steal_pointer (&relative);
+
+  here = g_get_current_dir ();
+  return g_build_filename (here, relative, NULL);
 }
 
 /* With a slash behind its name a symbolic link would be followed in spite of O_NOFOLLOW. */
@@ -188,7 +256,7 @@ ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_o
 {
   IpcGroupDir *self = g_new0 (IpcGroupDir, 1);
 
-  self->base = find_base (runtime_dir, &self->make_base);
+  self->base = make_absolute (find_base (runtime_dir, &self->make_base, &self->origin));
   strip_slashes (self->base);
   self->group = g_strdup (group);
   self->path = g_build_filename (self->base, group, NULL);
@@ -196,6 +264,7 @@ ipc_group_dir_open (const char *runtime_dir, const char *group, gboolean allow_o
   self->fd = -1;
   self->inotify_fd = -1;
   self->watch.fd = -1;
+  g_debug ("group directory: %s (%s)", self->path, self->origin); /* nodes that do not meet have different ones */
 
   if (!open_group (self, error))
     g_clear_pointer (&self, ipc_group_dir_free);
@@ -229,12 +298,16 @@ ipc_group_dir_free (IpcGroupDir *self)
 static IpcGroupDirChanges
 changes_of (const struct inotify_event *event)
 {
-  if (event->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
+  if (event->mask & IN_Q_OVERFLOW)
+    return IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE | IPC_GROUP_DIR_ALARM;
+  if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
     return IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE;
   if (event->len > 0 && strcmp (event->name, "socket") == 0)
     return IPC_GROUP_DIR_SOCKET;
   if (event->len > 0 && strcmp (event->name, "group") == 0)
     return IPC_GROUP_DIR_FILE;
+  if (event->len > 0 && strcmp (event->name, "suspect") == 0)
+    return IPC_GROUP_DIR_ALARM;
 
   return 0;
 }
@@ -390,6 +463,17 @@ ipc_group_dir_stat (IpcGroupDir *self, const char *name, struct stat *st)
   return fstatat (self->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Which file has the name now. Returns FALSE with errno set if there is none, and @id all zero. */
+gboolean
+ipc_group_dir_identify (IpcGroupDir *self, const char *name, IpcFileId *id)
+{
+  struct stat st = { 0 };
+  gboolean found = ipc_group_dir_stat (self, name, &st);
+
+  *id = (IpcFileId) { st.st_dev, st.st_ino };
+  return found;
+}
+
 /**
  * ipc_group_dir_share:
  * @name: of a file that this process has made
@@ -416,7 +500,8 @@ is_leftover (IpcGroupDir *self, const char *name, time_t now)
 {
   struct stat st;
 
-  if (!g_str_has_prefix (name, ".socket-") && !g_str_has_prefix (name, ".group-"))
+  if (!g_str_has_prefix (name, ".socket-") && !g_str_has_prefix (name, ".group-")
+      && !g_str_has_prefix (name, ".suspect-"))
     return FALSE;
 
   return ipc_group_dir_stat (self, name, &st) && st.st_ctime < now - LEFTOVER_AGE_S;
@@ -442,6 +527,19 @@ ipc_group_dir_sweep (IpcGroupDir *self)
       unlinkat (self->fd, entry->d_name, 0);
   }
   closedir (dir);
+}
+
+/* Has everybody who watches the directory told that the master does not answer. That may fail: it is a hint. */
+void
+ipc_group_dir_raise_alarm (IpcGroupDir *self, const char *node_id)
+{
+  g_autofree char *temp_name = g_strdup_printf (".suspect-%s", node_id);
+  int fd = openat (self->fd, temp_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+  if (fd != -1)
+    close (fd);
+  if (fd == -1 || renameat (self->fd, temp_name, self->fd, "suspect") == -1)
+    g_debug ("%s/suspect: cannot be made: %s", self->path, g_strerror (errno));
 }
 
 /**

@@ -5,26 +5,32 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ipc-error.h"
 #include "ipc-fork-guard.h"
+#include "ipc-ledger.h"
 
 /*
- * The one shared file of a group: the bytes that candidates lock, the word, and the place of the ledger. Every
- * candidate maps it. It is made complete under a temporary name and put in place with link(), so nobody ever sees half
- * of it, and exactly one is put in place; it is never unlinked by us.
+ * The one shared file of a group: the bytes that candidates lock, the word, and the ledger. Every candidate maps it. It
+ * is made complete under a temporary name and put in place with link(), so nobody ever sees half of it, and exactly one
+ * is put in place; it is never unlinked by us.
  *
  * Each open is a file description of its own: locks belong to it, and closing it gives them up.
  */
 
-#define FILE_SIZE (1024 * 1024) /* the header's page, and room for the ledger */
+#define FILE_SIZE (HEADER_SIZE + IPC_LEDGER_SIZE)
 #define FILE_VERSION 1
 #define HEADER_SIZE 4096
 #define MAGIC "IPCGROUP"
 
 /* Near the usual limit of 1024 descriptors, so that the kernel's table of them grows no further than that. */
 #define HIGH_DESCRIPTOR 1000
+
+/* The wall clock in units of 16 us: no two elections follow each other faster, so epochs that begin there and go up by
+ * one never get ahead of it; and it fits the word's 48 bits until the year 2112. */
+#define EPOCH_UNIT_US 16
 
 /* Between finding no file and linking ours, another may link and a third may delete; that this happens so often in a
  * row means that somebody does it on purpose. */
@@ -44,9 +50,32 @@ G_STATIC_ASSERT (G_STRUCT_OFFSET (Header, word) == 64);
 struct _IpcGroupFile {
   int fd;         /* (owned) */
   Header *header; /* (owned) mapped and shared */
-  dev_t device;
-  ino_t inode;
+  IpcFileId id;
 };
+
+static guint64
+get_clock (void)
+{
+  return (guint64) (g_get_real_time () / EPOCH_UNIT_US);
+}
+
+/* Reserves the file's space. Returns 0 or an errno. */
+static int
+reserve_space (int fd)
+{
+  struct rlimit limit;
+  int result;
+
+  /* Beyond its limit a process is not only refused: SIGXFSZ ends it. */
+  if (getrlimit (RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_SIZE)
+    return EFBIG;
+
+  do
+    result = posix_fallocate (fd, 0, FILE_SIZE);
+  while (result == EINTR); /* tmpfs gives up at any signal */
+
+  return result;
+}
 
 /* Also to the disk, if there is one: a file whose name outlives its contents would have to be removed by hand. */
 static gboolean
@@ -60,15 +89,15 @@ write_header (int fd, const Header *header)
   return n == (gssize) sizeof *header && fsync (fd) == 0;
 }
 
-/* Writes a new file under a temporary name and links it in place, unless somebody was faster. */
+/* Writes a new file under a temporary name and links it in place, unless somebody was faster, or deletes it at this
+ * moment. */
 static gboolean
 create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **error)
 {
   g_autofree char *temp_name = g_strdup_printf (".group-%s", node_id);
   int dir_fd = ipc_group_dir_get_fd (dir);
-  guint64 epoch = MAX ((guint64) (g_get_real_time () / 1000), epoch_min);
   Header header = { .magic = MAGIC, .version = FILE_VERSION, .header_size = HEADER_SIZE, .file_size = FILE_SIZE,
-                    .word = ipc_word_make (epoch, 0) };
+                    .word = ipc_word_make (MAX (get_clock (), epoch_min), 0) };
   int saved_errno = 0;
   int fd;
 
@@ -79,15 +108,15 @@ create_file (IpcGroupDir *dir, const char *node_id, guint64 epoch_min, GError **
     return FALSE;
   }
 
-  do
-    saved_errno = posix_fallocate (fd, 0, FILE_SIZE);
-  while (saved_errno == EINTR); /* tmpfs gives up at any signal */
+  saved_errno = fchmod (fd, 0600) == 0 ? reserve_space (fd) : errno; /* a umask may have taken bits away */
   if (saved_errno == 0 && !write_header (fd, &header))
     saved_errno = errno;
   if (saved_errno == 0 && !ipc_group_dir_share (dir, temp_name))
     saved_errno = errno;
   if (saved_errno == 0 && linkat (dir_fd, temp_name, dir_fd, "group", 0) == -1 && errno != EEXIST)
     saved_errno = errno;
+  if (saved_errno == ENOENT)
+    saved_errno = 0;
   close (fd);
   unlinkat (dir_fd, temp_name, 0);
 
@@ -124,8 +153,7 @@ map_file (IpcGroupFile *self)
   if (madvise (self->header, FILE_SIZE, MADV_DONTFORK) == -1)
     return g_strerror (errno);
 
-  self->device = st.st_dev;
-  self->inode = st.st_ino;
+  self->id = (IpcFileId) { st.st_dev, st.st_ino };
   if (memcmp (self->header->magic, MAGIC, sizeof self->header->magic) != 0)
     return "not a group file: wrong magic bytes";
   if (self->header->version != FILE_VERSION || self->header->file_size != FILE_SIZE
@@ -210,49 +238,63 @@ ipc_group_file_free (IpcGroupFile *self)
 IpcWord
 ipc_group_file_get_word (IpcGroupFile *self)
 {
-  return __atomic_load_n (&self->header->word, __ATOMIC_SEQ_CST);
+  return ipc_word_load (&self->header->word);
 }
 
 /* Changes the word, unless somebody else has. */
 gboolean
 ipc_group_file_claim (IpcGroupFile *self, IpcWord expected, IpcWord word)
 {
-  return __atomic_compare_exchange_n (&self->header->word, &expected, word, FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  return ipc_word_claim (&self->header->word, expected, word);
+}
+
+/* The epoch to claim after that of @word. */
+guint64
+ipc_group_file_next_epoch (IpcWord word)
+{
+  return ipc_word_next_epoch (word, get_clock ());
 }
 
 /* This file is not the one at the path: whoever is still master by it shall find out at his next look. */
 void
 ipc_group_file_retire (IpcGroupFile *self)
 {
-  IpcWord word = ipc_group_file_get_word (self);
-
-  while (ipc_word_get_slot (word) != IPC_SLOT_RETIRED
-         && !ipc_group_file_claim (self, word, ipc_word_make (ipc_word_get_epoch (word) + 1, IPC_SLOT_RETIRED)))
-    word = ipc_group_file_get_word (self);
+  ipc_word_retire (&self->header->word);
 }
 
 /* FALSE only if others certainly find another file, or none: not when it cannot be looked at for the moment. */
 gboolean
 ipc_group_file_is_current (IpcGroupFile *self, IpcGroupDir *dir)
 {
-  struct stat st;
+  IpcFileId now;
 
   if (!ipc_group_dir_is_current (dir))
     return FALSE;
-  if (!ipc_group_dir_stat (dir, "group", &st))
+  if (!ipc_group_dir_identify (dir, "group", &now))
     return errno != ENOENT;
 
-  return st.st_dev == self->device && st.st_ino == self->inode;
+  return ipc_file_id_equal (&now, &self->id);
 }
 
 /* A file that was moved away and back: it is the group's again, and nobody is master by it. */
 void
 ipc_group_file_revive (IpcGroupFile *self)
 {
-  IpcWord word = ipc_group_file_get_word (self);
+  ipc_word_revive (&self->header->word);
+}
 
-  if (ipc_word_get_slot (word) == IPC_SLOT_RETIRED)
-    ipc_group_file_claim (self, word, ipc_word_make (ipc_word_get_epoch (word) + 1, 0)); /* or another has done so */
+/* IPC_LEDGER_SIZE bytes, for as long as the file is open. */
+guint8 *
+ipc_group_file_get_ledger (IpcGroupFile *self)
+{
+  return (guint8 *) self->header + HEADER_SIZE;
+}
+
+/* A newer epoch has been seen than this file knows of: whoever is master by it is so no longer. */
+void
+ipc_group_file_raise (IpcGroupFile *self, guint64 epoch)
+{
+  ipc_word_raise (&self->header->word, epoch);
 }
 
 int

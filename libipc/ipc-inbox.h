@@ -6,12 +6,13 @@
 /* The answer to one message, kept until the sender has it. */
 typedef struct {
   GBytes *payload; /* (owned) (nullable) %NULL when there is none yet */
+  guint64 epoch;   /* in which it was given */
   guint8 type;     /* of the frame: response or failure */
 } IpcAnswer;
 
 typedef struct {
   IpcAnswer answer;
-  guint8 accepted;
+  guint8 state; /* IpcInboxState */
 } IpcInboxSlot;
 
 typedef struct {
@@ -29,16 +30,22 @@ typedef struct {
 
 typedef enum {
   IPC_INBOX_NEW,              /* to be handled */
+  IPC_INBOX_BEGUN,            /* an earlier master began to handle it, and did not answer */
   IPC_INBOX_REPEAT,           /* its handler has not answered yet: the answer will come */
   IPC_INBOX_REPEAT_ANSWERED,  /* the answer is to be sent again */
   IPC_INBOX_VIOLATION,
 } IpcInboxVerdict;
 
-void ipc_inbox_init (IpcInbox *self, guint window, gsize bytes_kept_max, GBytes *lost_payload);
+void ipc_inbox_init (IpcInbox *self, gsize bytes_kept_max, GBytes *lost_payload);
 void ipc_inbox_clear (IpcInbox *self);
 
-void ipc_inbox_connected (IpcInbox *self);
+void ipc_inbox_restore (IpcInbox *self, guint64 acknowledged, guint64 accepted);
+void ipc_inbox_restore_begun (IpcInbox *self, guint64 sequence);
+void ipc_inbox_restore_answer (IpcInbox *self, guint64 sequence, const IpcAnswer *answer);
+
+void ipc_inbox_connected (IpcInbox *self, guint window);
 IpcInboxVerdict ipc_inbox_receive (IpcInbox *self, guint64 sequence, guint64 acknowledged, IpcAnswer *answer,
                                    const char **violation);
+void ipc_inbox_take_back (IpcInbox *self, guint64 sequence);
 const char *ipc_inbox_acknowledge (IpcInbox *self, guint64 acknowledged);
-gboolean ipc_inbox_answer (IpcInbox *self, guint64 sequence, guint8 type, GBytes *payload);
+gboolean ipc_inbox_answer (IpcInbox *self, guint64 sequence, const IpcAnswer *answer);

@@ -7,6 +7,7 @@
 
 #include "ipc-error.h"
 #include "ipc-peer-private.h"
+#include "ipc-sabotage.h"
 
 /*
  * The connection to whoever is master: found, kept, replaced.
@@ -18,7 +19,8 @@
  *          +-----------------------------  up  <--------------------+
  *
  * There may be an attempt while the link is up: a new socket has been published, and its master may be newer. Then the
- * old connection is read to its end and left. So the state is nothing but which of the two connections there are.
+ * old connection is read to its end and left. So the state is nothing but which of the two connections there are, and
+ * whether the link is napping (below).
  *
  * A new master is found by the directory's events. A slow timer stands behind them, and a quicker one in their place
  * when the user has no inotify instance left; both run only while there is no master.
@@ -27,6 +29,11 @@
  * all of them went to work, the successor would have to wait for its turn on the processor: with 300 nodes on two cores
  * for tens of milliseconds. So a node that has nothing to send takes a nap when it hears of either: for a moment it
  * listens neither to its connection nor to the directory. Who has something to send goes first.
+ *
+ * The vigil asks by the link whether the master is alive: ask() by a PING, knock() by another HELLO. What the link
+ * keeps for it is whether anything came (heard), and whether somebody listens and does not answer (ignored). Who had no
+ * descriptor or no memory to ask with (helpless) has not asked, and knows nothing of the master. A socket that was not
+ * there before counts as heard: what has not been answered was asked of somebody else.
  */
 
 /* Events can be lost (overflow, a directory that was deleted and made again): look again by ourselves. */
@@ -50,13 +57,18 @@ struct _IpcLink {
 
   gboolean running;
   IpcConnection *attempt; /* (owned) (nullable) HELLO sent, no WELCOME yet */
+  IpcFileId attempt_id;   /* then: of the socket */
   IpcTimer handshake;     /* of the attempt */
   IpcConnection *current; /* (owned) (nullable) up */
+  IpcFileId current_id;   /* then: of the socket */
   IpcPeer *master;        /* (owned) (nullable) while up */
   IpcTimer look;
-  gboolean napping; /* the timer runs only to let others go first */
-  gboolean over;    /* the present connection has ended; it is dropped after the nap */
-  guint n_retries;    /* since the link was last up, or a socket published */
+  gboolean napping;       /* the timer runs only to let others go first */
+  gboolean over;          /* the present connection has ended; it is dropped after the nap */
+  gboolean heard;         /* anything at all from a master, or another socket, since somebody last wanted to know */
+  gboolean ignored;       /* the last attempt found somebody who listens, and has not been answered */
+  gboolean helpless;      /* the last attempt was not made, for want of something of our own */
+  guint n_retries;        /* since a master last answered or went, or a socket was published */
   guint64 newest_epoch;
 };
 
@@ -247,7 +259,8 @@ attempt_welcomed (IpcLink *self, const IpcFrame *frame)
     end_attempt (self, violation);
     return;
   }
-  if (epoch < self->newest_epoch || (self->current != NULL && epoch == self->newest_epoch)) {
+  if ((epoch < self->newest_epoch && !IPC_SABOTAGE (IGNORE_EPOCHS))
+      || (self->current != NULL && epoch == self->newest_epoch)) {
     g_debug ("link: a master of epoch %" G_GUINT64_FORMAT " welcomes us, but we have seen %" G_GUINT64_FORMAT, epoch,
              self->newest_epoch);
     drop_attempt (self);
@@ -260,8 +273,8 @@ attempt_welcomed (IpcLink *self, const IpcFrame *frame)
   ipc_poller_stop_timer (self->poller, &self->handshake);
   ipc_poller_stop_timer (self->poller, &self->look);
   self->attempt = NULL;
-  self->n_retries = 0;
   self->current = connection;
+  self->current_id = self->attempt_id;
   self->newest_epoch = epoch;
   self->master = ipc_peer_new (welcome.node_id, ipc_connection_get_credentials (connection), epoch);
   self->events->up (&welcome, self->user_data);
@@ -285,6 +298,22 @@ current_ended (IpcLink *self, const char *violation)
   }
 }
 
+/* After WELCOME, because of something that we sent: what we send again on the next connection may have the same end, so
+ * the delays go on growing until something is answered. */
+static void
+current_refused (IpcLink *self, const IpcFrame *frame)
+{
+  guint n_retries = self->n_retries;
+
+  drop_current (self);
+  self->n_retries = n_retries;
+  if (frame->header.number == IPC_REFUSAL_TOO_MANY)
+    retry_soon (self);
+  else
+    look_later (self);
+  report_refusal (self, frame);
+}
+
 static void
 current_frame (IpcLink *self, const IpcFrame *frame)
 {
@@ -294,10 +323,9 @@ current_frame (IpcLink *self, const IpcFrame *frame)
     if (ipc_connection_get_queued (self->current) < IPC_CONNECTION_WRITE_HIGH) /* who does not read is not answered */
       ipc_connection_pong (self->current, frame);
   } else if (frame->header.type == IPC_FRAME_REFUSED) {
-    drop_current (self);
-    look_later (self);
-    report_refusal (self, frame);
+    current_refused (self, frame);
   } else if (frame->header.type != IPC_FRAME_PONG) {
+    self->n_retries = 0;
     violation = self->events->frame (frame, self->user_data);
   }
 
@@ -312,6 +340,8 @@ connection_frame (IpcConnection *connection, const IpcFrame *frame, gpointer use
 {
   IpcLink *self = user_data;
 
+  self->heard = TRUE;
+  self->ignored = FALSE;
   if (connection == self->current)
     current_frame (self, frame);
   else if (frame->header.type == IPC_FRAME_WELCOME)
@@ -325,6 +355,8 @@ connection_ended (IpcConnection *connection, const char *violation, gpointer use
 {
   IpcLink *self = user_data;
 
+  self->heard = TRUE; /* whoever comes next shall have all the time that there is */
+  self->ignored = FALSE;
   if (connection == self->current) {
     current_ended (self, violation);
     return;
@@ -382,10 +414,16 @@ is_other_user (IpcLink *self)
 static void
 say_hello (IpcLink *self)
 {
-  IpcFrameHeader header = { .type = IPC_FRAME_HELLO, .length = IPC_WIRE_HELLO_SIZE };
+  IpcFrameHeader header = {
+    .type = IPC_FRAME_HELLO,
+    .length = IPC_WIRE_HELLO_SIZE,
+    .number = self->events->get_oldest_epoch (self->user_data),
+  };
   IpcHello hello = self->config.hello;
   guint8 payload[IPC_WIRE_HELLO_SIZE];
 
+  self->ignored = TRUE;
+  self->helpless = FALSE;
   hello.newest_epoch = self->newest_epoch;
   ipc_wire_put_hello (payload, &hello);
   ipc_connection_queue (self->attempt, &header, payload);
@@ -394,11 +432,21 @@ say_hello (IpcLink *self)
                           handshake_timeout_cb, self);
 }
 
+/* Whether that was for want of something that this process needs, whatever the master does. */
+static gboolean
+is_own_want (int saved_errno)
+{
+  return saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOBUFS || saved_errno == ENOMEM
+         || saved_errno == ENOSPC || saved_errno == EINTR;
+}
+
 static void
 connect_failed (IpcLink *self, int saved_errno)
 {
   g_autoptr (GError) error = NULL;
 
+  self->ignored = saved_errno == EAGAIN;
+  self->helpless = is_own_want (saved_errno);
   if (saved_errno == EAGAIN) {
     retry_soon (self); /* the backlog is full */
     return;
@@ -411,15 +459,41 @@ connect_failed (IpcLink *self, int saved_errno)
   }
 }
 
+static gboolean
+is_published (IpcLink *self)
+{
+  IpcFileId id;
+
+  return ipc_group_dir_identify (self->dir, "socket", &id);
+}
+
+/* Whether the socket that is published now is the one that we have a connection to, or are making one. */
+static gboolean
+knows_socket (IpcLink *self)
+{
+  const IpcFileId *known = self->attempt != NULL ? &self->attempt_id : &self->current_id;
+  IpcFileId now;
+
+  if (self->attempt == NULL && (self->current == NULL || self->over))
+    return FALSE;
+
+  return ipc_group_dir_identify (self->dir, "socket", &now) && ipc_file_id_equal (&now, known);
+}
+
 /* Tries the socket that is published now; an attempt that is under way is given up for it. */
 static void
 connect_now (IpcLink *self)
 {
   g_autofree char *path = ipc_group_dir_reach (self->dir, "socket");
+  IpcFileId before = self->attempt_id;
 
   drop_attempt (self);
   ipc_poller_stop_timer (self->poller, &self->look);
 
+  /* Before: what comes later can only be newer. */
+  if (ipc_group_dir_identify (self->dir, "socket", &self->attempt_id)
+      && !ipc_file_id_equal (&before, &self->attempt_id))
+    self->heard = TRUE;
   self->attempt = ipc_connection_open (self->poller, path, self->config.hello.max_message_size, &connection_events,
                                        self);
   if (self->attempt == NULL) {
@@ -480,13 +554,24 @@ ipc_link_stop (IpcLink *self)
   }
 }
 
-/* Another socket may have been published. */
+/* Another socket may have been published. One event often comes after we have found it by ourselves. */
 void
 ipc_link_look (IpcLink *self)
 {
   self->n_retries = 0;
-  if (self->running)
+  if (self->running && !knows_socket (self))
     connect_soon (self);
+}
+
+/* A master has been asked and has not answered. It may have been replaced, and who has no directory events, and still
+ * its connection, would never hear of that. */
+void
+ipc_link_look_past (IpcLink *self)
+{
+  gboolean has_asked = self->current != NULL || self->attempt != NULL;
+
+  if (self->running && !self->napping && has_asked && is_published (self) && !knows_socket (self))
+    connect_now (self);
 }
 
 /* Something is to be sent: no time for a nap. */
@@ -498,6 +583,47 @@ ipc_link_hurry (IpcLink *self)
 
   wake_up (self);
   connect_now (self);
+}
+
+/* Asks the master for a sign of life. Whatever comes is one. Who is not connected tries to be, now: to wait for the
+ * next time to look would be to ask nothing, and so to hear nothing. */
+void
+ipc_link_ask (IpcLink *self)
+{
+  IpcFrameHeader header = { .type = IPC_FRAME_PING };
+
+  self->heard = FALSE;
+  if (ipc_link_is_up (self) && ipc_connection_get_queued (self->current) < IPC_CONNECTION_WRITE_HIGH)
+    ipc_connection_queue (self->current, &header, NULL);
+  else if (self->running && self->current == NULL && self->attempt == NULL && !self->napping)
+    connect_now (self);
+}
+
+/* The same, on another connection: a master that has enough of our messages reads no further on this one. It refuses a
+ * second one of the same node, and that is an answer. */
+void
+ipc_link_knock (IpcLink *self)
+{
+  if (self->attempt == NULL && ipc_link_is_up (self))
+    connect_now (self);
+}
+
+/* Whether there is anybody who could have answered. */
+gboolean
+ipc_link_has_asked (IpcLink *self)
+{
+  return self->current != NULL || self->ignored;
+}
+
+/* Whether anything came since this was last called. While napping we do not know; and who could not even ask is the
+ * last to call the master silent. */
+gboolean
+ipc_link_take_heard (IpcLink *self)
+{
+  gboolean heard = (self->heard || self->napping || self->helpless) && !IPC_SABOTAGE (DEAF_VIGIL);
+
+  self->heard = FALSE;
+  return heard;
 }
 
 /* Whether frames can be sent now. There may be a master known while this is not so: for the length of a nap. */

@@ -13,6 +13,7 @@ typedef struct {
   /* RESPONSE, FAILURE or GOODBYE; returns a violation, or NULL. */
   const char *(*frame) (const IpcFrame *frame, gpointer user_data);
   void (*drained) (gpointer user_data);
+  guint64 (*get_oldest_epoch) (gpointer user_data); /* for HELLO: see docs/protocol.md */
   gboolean (*is_urgent) (gpointer user_data); /* whether anything waits to be sent */
   void (*failed) (const GError *error, gpointer user_data);
 } IpcLinkEvents;
@@ -30,7 +31,13 @@ void ipc_link_free (IpcLink *self);
 void ipc_link_start (IpcLink *self);
 void ipc_link_stop (IpcLink *self);
 void ipc_link_look (IpcLink *self);
+void ipc_link_look_past (IpcLink *self);
 void ipc_link_hurry (IpcLink *self);
+
+void ipc_link_ask (IpcLink *self);
+void ipc_link_knock (IpcLink *self);
+gboolean ipc_link_has_asked (IpcLink *self);
+gboolean ipc_link_take_heard (IpcLink *self);
 
 gboolean ipc_link_is_up (IpcLink *self);
 IpcPeer *ipc_link_get_master (IpcLink *self);

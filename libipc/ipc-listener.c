@@ -10,20 +10,25 @@
 #include <unistd.h>
 
 #include "ipc-fork-guard.h"
+#include "ipc-kill-point.h"
+#include "ipc-sabotage.h"
 
 /*
  * The master's listening socket. It is bound to a temporary name and listens before it is renamed to `socket`, so
  * whoever finds that name can connect. The name is compared by inode: somebody stale may rename his socket over ours.
  *
  * When the process has no descriptor left, accept() fails though the connection stays in the queue, and level-triggered
- * polling would report it for ever. A descriptor kept in reserve takes such a connection out and drops it; the client
- * sees the end and tries again later.
+ * polling would report it for ever. A descriptor kept in reserve takes those who wait out of it and drops them; each
+ * sees the end and tries again later. Nobody is left in the queue: a candidate that waited there would take this master
+ * for one that hangs, and depose it, though all who are connected are served.
  */
 
 /* A whole group may reconnect in the same moment; the kernel cuts this to net.core.somaxconn (4096). */
 #define BACKLOG 4096
 /* Accepted in one go; the rest in the next turn, so that a flood does not starve those who are already in. */
 #define ACCEPTS_PER_TURN 64
+/* Dropped in one go: the backlog of a group of hundreds. */
+#define DROPS_PER_BACK_OFF 512
 /* Without a descriptor, or without memory, wait this long before the next try. */
 #define BACK_OFF_US (100 * G_TIME_SPAN_MILLISECOND)
 
@@ -32,8 +37,7 @@ struct _IpcListener {
   char *temp_name;  /* (owned) */
   int fd;           /* (owned) */
   gboolean renamed;
-  dev_t device; /* of the name in the file system */
-  ino_t inode;
+  IpcFileId id; /* of the name in the file system */
 
   IpcPoller *poller; /* (unowned) (nullable) */
   IpcWatch watch;
@@ -55,12 +59,12 @@ open_reserve (void)
   return fd;
 }
 
+/* Returns FALSE with errno set. */
 static gboolean
-bind_and_listen (IpcListener *self, GError **error)
+bind_socket (IpcListener *self)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   g_autofree char *path = ipc_group_dir_reach (self->dir, self->temp_name);
-  struct stat st;
 
   g_assert (strlen (path) < sizeof address.sun_path);
   strcpy (address.sun_path, path);
@@ -72,14 +76,22 @@ bind_and_listen (IpcListener *self, GError **error)
 
   /* The mode of the descriptor becomes the mode of the name; the directory is 0700 besides. */
   if (self->fd == -1 || fchmod (self->fd, 0600) == -1
-      || bind (self->fd, (struct sockaddr *) &address, sizeof address) == -1 || listen (self->fd, BACKLOG) == -1
-      || !ipc_group_dir_share (self->dir, self->temp_name) || !ipc_group_dir_stat (self->dir, self->temp_name, &st)) {
+      || bind (self->fd, (struct sockaddr *) &address, sizeof address) == -1)
+    return FALSE;
+
+  IPC_KILL_POINT (BOUND);
+  return TRUE;
+}
+
+static gboolean
+bind_and_listen (IpcListener *self, GError **error)
+{
+  if (!bind_socket (self) || listen (self->fd, BACKLOG) == -1
+      || !ipc_group_dir_share (self->dir, self->temp_name)
+      || !ipc_group_dir_identify (self->dir, self->temp_name, &self->id)) {
     ipc_group_dir_set_error (self->dir, self->temp_name, "cannot listen", errno, error);
     return FALSE;
   }
-
-  self->device = st.st_dev;
-  self->inode = st.st_ino;
 
   return TRUE;
 }
@@ -145,9 +157,9 @@ ipc_listener_publish (IpcListener *self, GError **error)
 gboolean
 ipc_listener_is_published (IpcListener *self)
 {
-  struct stat st;
+  IpcFileId now;
 
-  return ipc_group_dir_stat (self->dir, "socket", &st) && st.st_dev == self->device && st.st_ino == self->inode;
+  return ipc_group_dir_identify (self->dir, "socket", &now) && ipc_file_id_equal (&now, &self->id);
 }
 
 static void
@@ -166,19 +178,28 @@ back_off_cb (gpointer user_data)
   update_watch (self);
 }
 
-/* accept() found no descriptor: take the connection out of the queue all the same, and drop it. */
+/* Takes a connection out of the queue by the descriptor in reserve, and drops it. Returns whether there was one, and
+ * may be another. */
+static gboolean
+drop_one (IpcListener *self)
+{
+  int fd;
+
+  ipc_fork_guard_close (self->reserve_fd);
+  fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC);
+  if (fd != -1)
+    close (fd);
+  self->reserve_fd = open_reserve ();
+
+  return fd != -1;
+}
+
+/* accept() found no descriptor. */
 static void
 shed (IpcListener *self)
 {
-  if (self->reserve_fd != -1) {
-    int fd;
-
-    ipc_fork_guard_close (self->reserve_fd);
-    fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd != -1)
-      close (fd);
-    self->reserve_fd = open_reserve ();
-  }
+  for (int i = 0; i < DROPS_PER_BACK_OFF && self->reserve_fd != -1 && drop_one (self); i++)
+    continue;
 
   g_debug ("listener: no descriptor left; accepting again in %d ms", (int) (BACK_OFF_US / 1000));
   ipc_poller_start_timer (self->poller, &self->back_off, BACK_OFF_US, back_off_cb, self);
@@ -195,7 +216,8 @@ listener_cb (guint32 events, gpointer user_data)
 
     if (fd != -1) {
       self->func (fd, self->user_data);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    } else if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+               && !IPC_SABOTAGE (SPIN_ON_EMFILE)) {
       shed (self);
       return;
     } else if (errno != EINTR && errno != ECONNABORTED) {

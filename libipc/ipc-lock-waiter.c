@@ -2,12 +2,12 @@
 #include "ipc-lock-waiter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ipc-byte-lock.h"
 #include "ipc-fork-guard.h"
 
 /*
@@ -20,8 +20,6 @@
  * struct, which is freed after it is joined, and blocks every signal: the application's handlers run elsewhere.
  */
 
-/* Slots are bytes beyond the end of any file, so that a lock never gets in the way of reading or writing. */
-#define LOCK_BASE (G_GINT64_CONSTANT (1) << 32)
 /* The thread makes two system calls; the default of 8 MiB would be address space for nothing. */
 #define STACK_SIZE (128 * 1024)
 
@@ -41,17 +39,12 @@ static gpointer
 wait_for_lock (gpointer data)
 {
   IpcLockWaiter *self = data;
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_BASE + self->slot, .l_len = 1 };
   guint64 one = 1;
-  int result;
+  gssize n;
 
-  do
-    result = fcntl (self->lock_fd, F_OFD_SETLKW, &lock);
-  while (result == -1 && errno == EINTR);
-
-  self->saved_errno = result == -1 ? errno : 0;
-  result = write (self->event_fd, &one, sizeof one);
-  g_assert (result == sizeof one); /* a counter that nobody else adds to */
+  self->saved_errno = ipc_byte_lock_wait (self->lock_fd, IPC_BYTE_OF_SLOT (self->slot));
+  n = write (self->event_fd, &one, sizeof one);
+  g_assert (n == sizeof one); /* a counter that nobody else adds to */
 
   return NULL;
 }

@@ -2,24 +2,26 @@
 #include "ipc-master.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ipc-connection.h"
+#include "ipc-kill-point.h"
 #include "ipc-peer-private.h"
-#include "ipc-sender.h"
+#include "ipc-sabotage.h"
+#include "ipc-senders.h"
 
 /*
  * The side that serves, in one epoch: made when the epoch is claimed, freed when it is over, and every connection with
  * it.
  *
  * A Guest is a connection: first without a name, until its HELLO has been judged; then it belongs to an IpcSender,
- * which lives on when the connection ends, until the epoch is over or the sender says goodbye. Guests without a name
- * are few, and not for long.
+ * which lives on when the connection ends: until the epoch is over, the sender says goodbye, or its process has ended.
+ * Guests without a name are few, and not for long.
  *
- * Before each message: one load says whether we are still master. If not, everything of the epoch is closed, unread
- * input with it.
+ * Before each message: one load says whether we are still master. What a stop after that load lets slip, the ledger
+ * catches: nothing is handed over or answered that could not be written there, and what is sealed cannot. Either way
+ * the epoch is over, and everything of it is closed, unread input with it.
  *
  * Hand-over: stop reading; let handlers answer what was accepted; say GOODBYE with the newest number accepted, so that
  * the sender knows what was never begun; write everything; end the epoch.
@@ -29,34 +31,21 @@
  * the kernel's queue, and one process gets no more than its share. */
 #define UNNAMED_MAX 512
 #define UNNAMED_PER_PROCESS_MAX 64
-/* Senders that went without saying goodbye are looked through when there are this many, and each time they have
- * doubled. */
-#define GONE_MIN 64
-/* Senders of one process, with or without a connection: more than any program has nodes, fewer than would hurt. */
-#define SENDERS_PER_PROCESS_MAX 1024
 /* How long a master that hands over waits for its handlers, and then for its clients to read. */
 #define RESIGN_TIMEOUT_US (5 * G_TIME_SPAN_SECOND)
 #define FLUSH_TIMEOUT_US (1 * G_TIME_SPAN_SECOND)
-
-/* Who a sender is: the id alone could be claimed by another process first. */
-typedef struct {
-  guint8 node_id[IPC_NODE_ID_SIZE];
-  pid_t pid;
-  uid_t uid;
-} SenderKey;
 
 typedef struct {
   IpcMaster *master;         /* (unowned) */
   IpcConnection *connection; /* (owned) */
   IpcSender *sender;         /* (unowned) (nullable) once it has a name */
-  SenderKey key;             /* then */
+  IpcSenderKey key;          /* then */
   IpcTimer handshake;
   GList link;
 } Guest;
 
 struct _IpcMaster {
-  IpcPoller *poller;     /* (unowned) */
-  GMainContext *context; /* (unowned) */
+  IpcPoller *poller; /* (unowned) */
   guint64 epoch;
   IpcMasterConfig config;
   const IpcMasterEvents *events;
@@ -64,37 +53,14 @@ struct _IpcMaster {
 
   GQueue unnamed;      /* (owned) of Guest */
   GQueue named;        /* (owned) of Guest */
-  GHashTable *senders; /* (owned) SenderKey -> IpcSender */
-  guint gone_limit;
+  IpcLedger *ledger;   /* (owned) */
+  IpcSenders *senders; /* (owned) */
 
   gboolean resigning;
   gboolean said_goodbye;
   IpcTimer resign;
+  IpcDefer replace; /* the ledger is another master's */
 };
-
-static guint
-sender_key_hash (gconstpointer key)
-{
-  guint hash;
-
-  memcpy (&hash, ((const SenderKey *) key)->node_id, sizeof hash); /* random already */
-  return hash;
-}
-
-static gboolean
-sender_key_equal (gconstpointer a, gconstpointer b)
-{
-  return memcmp (a, b, sizeof (SenderKey)) == 0;
-}
-
-static void
-sender_key_init (SenderKey *key, const guint8 node_id[IPC_NODE_ID_SIZE], const struct ucred *credentials)
-{
-  memset (key, 0, sizeof *key); /* padding too: keys are compared as bytes */
-  memcpy (key->node_id, node_id, IPC_NODE_ID_SIZE);
-  key->pid = credentials->pid;
-  key->uid = credentials->uid;
-}
 
 static void
 update_accepting (IpcMaster *self)
@@ -139,26 +105,6 @@ refuse (Guest *guest, IpcRefusal code, const char *text)
   guest_left (guest);
 }
 
-static gboolean
-is_gone_for_good (gpointer key, gpointer value, gpointer user_data)
-{
-  const SenderKey *sender_key = key;
-
-  return ipc_sender_get_connection (value) == NULL && sender_key->pid != 0 && kill (sender_key->pid, 0) == -1
-         && errno == ESRCH;
-}
-
-/* Forgets senders whose process has ended. The look through all of them is paid for by as many arrivals. */
-static void
-forget_gone (IpcMaster *self)
-{
-  if (g_hash_table_size (self->senders) - self->named.length < self->gone_limit)
-    return;
-
-  g_hash_table_foreach_remove (self->senders, is_gone_for_good, NULL);
-  self->gone_limit = MAX (GONE_MIN, 2 * (g_hash_table_size (self->senders) - self->named.length));
-}
-
 static void
 say_goodbye_to (gpointer data, gpointer user_data)
 {
@@ -174,9 +120,6 @@ say_goodbye_to (gpointer data, gpointer user_data)
 static gboolean
 stage_is_over (IpcMaster *self)
 {
-  GHashTableIter iter;
-  gpointer sender;
-
   if (self->said_goodbye) {
     for (GList *l = self->named.head; l != NULL; l = l->next) {
       if (ipc_connection_get_queued (((Guest *) l->data)->connection) > 0)
@@ -185,13 +128,7 @@ stage_is_over (IpcMaster *self)
     return TRUE;
   }
 
-  g_hash_table_iter_init (&iter, self->senders);
-  while (g_hash_table_iter_next (&iter, NULL, &sender)) {
-    if (ipc_sender_get_n_unanswered (sender) > 0)
-      return FALSE;
-  }
-
-  return TRUE;
+  return IPC_SABOTAGE (HANDOVER_DROPS_QUEUE) || !ipc_senders_is_any_unanswered (self->senders);
 }
 
 static void
@@ -207,6 +144,7 @@ stage_over_cb (gpointer user_data)
   self->said_goodbye = TRUE;
   ipc_poller_start_timer (self->poller, &self->resign, FLUSH_TIMEOUT_US, stage_over_cb, self);
   g_queue_foreach (&self->named, say_goodbye_to, NULL);
+  IPC_KILL_POINT (GOODBYE_SAID);
   continue_resigning (self);
 }
 
@@ -219,53 +157,68 @@ continue_resigning (IpcMaster *self)
 }
 
 static void
-answered_cb (gpointer user_data)
+sender_answered (gpointer user_data)
 {
   continue_resigning (user_data);
 }
 
-/* Whether the process has had its share of senders; it may still come back as one that it was. */
-static gboolean
-has_too_many (IpcMaster *self, const SenderKey *key)
+static void
+replaced_cb (gpointer user_data)
 {
-  GHashTableIter iter;
-  gpointer other;
-  guint n = 0;
+  IpcMaster *self = user_data;
 
-  if (g_hash_table_size (self->senders) < SENDERS_PER_PROCESS_MAX || g_hash_table_contains (self->senders, key))
-    return FALSE;
-
-  g_hash_table_iter_init (&iter, self->senders);
-  while (g_hash_table_iter_next (&iter, &other, NULL))
-    n += ((const SenderKey *) other)->pid == key->pid;
-
-  return n >= SENDERS_PER_PROCESS_MAX;
+  self->events->replaced (self->user_data);
 }
 
+/* Not at once: this may be called within a handler. */
 static void
-welcome (Guest *guest, guint32 response_size_max)
+sender_sealed (gpointer user_data)
+{
+  IpcMaster *self = user_data;
+
+  ipc_poller_defer (self->poller, &self->replace, replaced_cb, self);
+}
+
+static const IpcSenderEvents sender_events = {
+  .answered = sender_answered,
+  .sealed = sender_sealed,
+};
+
+/* The sender of a guest that has just got its name. */
+static IpcSender *
+obtain_sender (Guest *guest, guint32 response_size_max)
+{
+  IpcMaster *self = guest->master;
+  IpcSender *sender = ipc_senders_find (self->senders, &guest->key);
+  IpcSenderConfig config = {
+    .mailbox = ipc_poller_get_mailbox (self->poller),
+    .response_size_max = MIN (response_size_max, self->config.max_message_size),
+    .max_deliveries = self->config.max_deliveries,
+  };
+  g_autoptr (IpcPeer) peer = NULL;
+
+  if (sender != NULL)
+    return sender;
+
+  peer = ipc_peer_new (guest->key.node_id, ipc_connection_get_credentials (guest->connection), self->epoch);
+  return ipc_senders_add (self->senders, &guest->key, &config, peer, &sender_events, self);
+}
+
+/* @all_known: whether the ledger knows of all that the sender may send again. */
+static void
+welcome (Guest *guest, guint32 response_size_max, gboolean all_known)
 {
   IpcMaster *self = guest->master;
   IpcFrameHeader header = { .type = IPC_FRAME_WELCOME, .length = IPC_WIRE_WELCOME_SIZE, .number = self->epoch };
-  IpcWelcome answer = { IPC_WIRE_VERSION, IPC_WINDOW_MESSAGES, IPC_WINDOW_BYTES, self->config.max_message_size, { 0 } };
-  IpcSender *sender = g_hash_table_lookup (self->senders, &guest->key);
+  IpcWelcome answer = { IPC_WIRE_VERSION, ipc_ledger_get_window (self->ledger), IPC_WINDOW_BYTES,
+                        self->config.max_message_size, { 0 } };
   guint8 payload[IPC_WIRE_WELCOME_SIZE];
 
-  if (sender == NULL) {
-    g_autoptr (IpcPeer) peer = ipc_peer_new (guest->key.node_id, ipc_connection_get_credentials (guest->connection),
-                                             self->epoch);
-
-    forget_gone (self);
-    sender = ipc_sender_new (self->context, peer, MIN (response_size_max, self->config.max_message_size), answered_cb,
-                             self);
-    g_hash_table_insert (self->senders, g_memdup2 (&guest->key, sizeof guest->key), sender);
-  }
-
+  guest->sender = obtain_sender (guest, response_size_max);
   ipc_poller_stop_timer (self->poller, &guest->handshake);
   g_queue_unlink (&self->unnamed, &guest->link);
   g_queue_push_tail_link (&self->named, &guest->link);
-  guest->sender = sender;
-  ipc_sender_connect (sender, guest->connection);
+  ipc_sender_connect (guest->sender, guest->connection, answer.window_messages, all_known);
 
   memcpy (answer.node_id, self->config.node_id, IPC_NODE_ID_SIZE);
   ipc_wire_put_welcome (payload, &answer);
@@ -289,9 +242,9 @@ find_guest (IpcMaster *self, IpcSender *sender)
 /* Whether the sender has another connection that is alive. One that its end has merely not been read of is closed
  * here. */
 static gboolean
-is_busy (IpcMaster *self, const SenderKey *key)
+is_busy (IpcMaster *self, const IpcSenderKey *key)
 {
-  IpcSender *sender = g_hash_table_lookup (self->senders, key);
+  IpcSender *sender = ipc_senders_find (self->senders, key);
 
   if (sender == NULL || ipc_sender_get_connection (sender) == NULL)
     return FALSE;
@@ -323,13 +276,24 @@ hello_received (Guest *guest, const IpcFrame *frame)
     return;
   }
 
-  sender_key_init (&guest->key, hello.node_id, credentials);
+  ipc_sender_key_init (&guest->key, hello.node_id, credentials->pid, credentials->uid);
   if (is_busy (self, &guest->key))
     refuse (guest, IPC_REFUSAL_BUSY, "this node has a connection already");
-  else if (has_too_many (self, &guest->key))
+  else if (ipc_senders_has_too_many (self->senders, &guest->key))
     refuse (guest, IPC_REFUSAL_TOO_MANY, "too many nodes of one process");
   else
-    welcome (guest, hello.max_message_size);
+    welcome (guest, hello.max_message_size,
+             ipc_ledger_knows (self->ledger, frame->header.number, hello.newest_epoch));
+}
+
+static void
+handle (IpcMaster *self, IpcMessage *message)
+{
+  IPC_KILL_POINT (HANDLER_BEGUN);
+  self->events->handle (message, self->user_data); /* guest and master may be gone after this */
+  ipc_message_handler_returned (message);
+  IPC_KILL_POINT (HANDLER_RETURNED);
+  ipc_message_unref (message);
 }
 
 static void
@@ -339,17 +303,31 @@ message_received (Guest *guest, const IpcFrame *frame)
   IpcMessage *message;
   const char *violation;
 
-  if (!self->events->is_master (self->user_data)) {
+  IPC_KILL_POINT (MESSAGE_READ);
+  if (!self->events->is_master (self->user_data) && !IPC_SABOTAGE (CONNECTION_SURVIVES)) {
     self->events->replaced (self->user_data);
     return;
   }
+  IPC_KILL_POINT (SELF_CHECKED);
 
-  violation = ipc_sender_receive (guest->sender, frame, &message);
-  if (violation != NULL) {
+  switch (ipc_sender_receive (guest->sender, frame, &message, &violation)) {
+  case IPC_SENDER_HANDLE:
+    handle (self, message);
+    break;
+  case IPC_SENDER_DONE:
+    break;
+  case IPC_SENDER_VIOLATION:
     refuse (guest, IPC_REFUSAL_PROTOCOL, violation);
-  } else if (message != NULL) {
-    self->events->handle (message, self->user_data); /* guest and master may be gone after this */
-    ipc_message_unref (message);
+    break;
+  case IPC_SENDER_NO_ROOM:
+    ipc_senders_make_room (self->senders);
+    refuse (guest, IPC_REFUSAL_TOO_MANY, "the group's ledger has no room for this message at the moment");
+    break;
+  case IPC_SENDER_SEALED:
+    self->events->replaced (self->user_data);
+    break;
+  default:
+    g_assert_not_reached ();
   }
 }
 
@@ -357,10 +335,10 @@ static void
 goodbye_received (Guest *guest)
 {
   IpcMaster *self = guest->master;
-  SenderKey key = guest->key;
+  IpcSenderKey key = guest->key;
 
   guest_left (guest);
-  g_hash_table_remove (self->senders, &key);
+  ipc_senders_forget (self->senders, &key);
   continue_resigning (self);
 }
 
@@ -470,8 +448,9 @@ ipc_master_accept (IpcMaster *self, int fd)
   }
 
   g_queue_push_tail_link (&self->unnamed, &guest->link);
-  ipc_poller_start_timer (self->poller, &guest->handshake, self->config.handshake_timeout_ms * (gint64) 1000,
-                          handshake_timeout_cb, guest);
+  if (!IPC_SABOTAGE (NO_HANDSHAKE_DEADLINE))
+    ipc_poller_start_timer (self->poller, &guest->handshake, self->config.handshake_timeout_ms * (gint64) 1000,
+                            handshake_timeout_cb, guest);
 
   if (self->resigning)
     refuse (guest, IPC_REFUSAL_CLOSING, "the master is handing over");
@@ -483,39 +462,52 @@ ipc_master_accept (IpcMaster *self, int fd)
 
 /**
  * ipc_master_new:
- * @context: of the node
+ * @ledger: (transfer full): opened in this epoch
  * @epoch: ours, from now on
  *
  * Returns: (transfer full): a master without connections
  */
 IpcMaster *
-ipc_master_new (IpcPoller *poller, GMainContext *context, guint64 epoch, const IpcMasterConfig *config,
+ipc_master_new (IpcPoller *poller, IpcLedger *ledger, guint64 epoch, const IpcMasterConfig *config,
                 const IpcMasterEvents *events, gpointer user_data)
 {
   IpcMaster *self = g_new0 (IpcMaster, 1);
 
   self->poller = poller;
-  self->context = context;
   self->epoch = epoch;
   self->config = *config;
   self->events = events;
   self->user_data = user_data;
-  self->senders = g_hash_table_new_full (sender_key_hash, sender_key_equal, g_free, (GDestroyNotify) ipc_sender_free);
-  self->gone_limit = GONE_MIN;
+  self->ledger = ledger;
+  self->senders = ipc_senders_new (ledger);
 
   return self;
 }
+
+#ifdef IPC_SABOTAGES
+static void
+read_rest (gpointer data, gpointer user_data)
+{
+  ipc_connection_read_rest (((Guest *) data)->connection);
+}
+#else
+#define read_rest NULL
+#endif
 
 /* The epoch is over: closes every connection. */
 void
 ipc_master_free (IpcMaster *self)
 {
+  if (IPC_SABOTAGE (CONNECTION_SURVIVES))
+    g_queue_foreach (&self->named, read_rest, NULL);
   ipc_poller_stop_timer (self->poller, &self->resign);
   while (!g_queue_is_empty (&self->unnamed))
     guest_free (g_queue_peek_head (&self->unnamed));
   while (!g_queue_is_empty (&self->named))
     guest_free (g_queue_peek_head (&self->named));
-  g_hash_table_unref (self->senders);
+  ipc_poller_cancel_defer (self->poller, &self->replace);
+  ipc_senders_free (self->senders);
+  ipc_ledger_free (self->ledger);
   g_free (self);
 }
 
@@ -527,6 +519,7 @@ ipc_master_free (IpcMaster *self)
 void
 ipc_master_resign (IpcMaster *self)
 {
+  IPC_KILL_POINT (RESIGN_BEGUN);
   self->resigning = TRUE;
   update_accepting (self);
   for (GList *l = self->named.head; l != NULL; l = l->next)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "ipc-ledger.h"
 #include "ipc-message.h"
 #include "ipc-poller.h"
 #include "ipc-wire.h"
@@ -19,10 +20,11 @@ typedef struct {
   guint8 node_id[IPC_NODE_ID_SIZE];
   guint32 max_message_size;
   guint handshake_timeout_ms;
+  guint max_deliveries; /* 0: no limit */
   gboolean allow_other_users;
 } IpcMasterConfig;
 
-IpcMaster *ipc_master_new (IpcPoller *poller, GMainContext *context, guint64 epoch, const IpcMasterConfig *config,
+IpcMaster *ipc_master_new (IpcPoller *poller, IpcLedger *ledger, guint64 epoch, const IpcMasterConfig *config,
                            const IpcMasterEvents *events, gpointer user_data);
 void ipc_master_free (IpcMaster *self);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc-byte-lock.h"
 #include "ipc-campaign.h"
 #include "ipc-client.h"
 #include "ipc-group-dir.h"
@@ -11,12 +12,19 @@
 #include "ipc-master.h"
 #include "ipc-peer-private.h"
 #include "ipc-poller.h"
+#include "ipc-sabotage.h"
+#include "ipc-senders.h"
+#include "ipc-vigil.h"
 
 /*
  * A member of a group, without the GObject around it: owns the poller and the directory, and puts together what works
  * on them. The campaign says whether this member is master; while it is, there is an IpcMaster, one for each epoch; the
  * client sends. It exists from the start of a node to its end.
  */
+
+/* How often a candidate that starts follows the path anew because somebody deletes the directory at that moment; more
+ * is on purpose. */
+#define DIR_TRIES_MAX 100
 
 struct _IpcMember {
   IpcMemberConfig config; /* its strings are used only while starting */
@@ -27,6 +35,7 @@ struct _IpcMember {
   IpcPoller *poller;     /* (owned) */
   IpcGroupDir *dir;      /* (owned) */
   IpcClient *client;     /* (owned) */
+  IpcVigil *vigil;       /* (owned) */
   IpcCampaign *campaign; /* (owned) (nullable) only in a candidate */
   IpcMaster *master;     /* (owned) (nullable) only while master */
   IpcPeer *self_peer;    /* (owned) (nullable) only while master */
@@ -113,20 +122,44 @@ static const IpcMasterEvents master_events = {
   .resigned = master_resigned,
 };
 
+static gboolean
+ledger_is_slot_free (guint slot, gpointer user_data)
+{
+  int fd = ipc_group_file_get_fd (user_data);
+
+  return !ipc_byte_lock_is_held (fd, IPC_BYTE_OF_SLOT (slot), IPC_BYTE_OF_SLOT (slot));
+}
+
+static gboolean
+ledger_is_gone (const IpcSenderKey *key, gpointer user_data)
+{
+  return ipc_senders_is_gone (key);
+}
+
+static const IpcLedgerFuncs ledger_funcs = {
+  .is_slot_free = ledger_is_slot_free,
+  .is_gone = ledger_is_gone,
+};
+
 static void
-campaign_elected (guint64 epoch, gpointer user_data)
+campaign_elected (IpcGroupFile *file, IpcWord word, gpointer user_data)
 {
   IpcMember *self = user_data;
+  guint64 epoch = ipc_word_get_epoch (word);
+  IpcLedger *ledger;
   struct ucred credentials = { getpid (), geteuid (), getegid () };
   IpcMasterConfig config = {
     .max_message_size = self->config.max_message_size,
     .handshake_timeout_ms = self->config.handshake_timeout_ms,
+    .max_deliveries = self->config.max_deliveries,
     .allow_other_users = self->config.allow_other_users,
   };
 
   memcpy (config.node_id, self->config.id, IPC_NODE_ID_SIZE);
   self->self_peer = ipc_peer_new (self->config.id, &credentials, epoch);
-  self->master = ipc_master_new (self->poller, self->config.context, epoch, &config, &master_events, self);
+  ledger = ipc_ledger_open (ipc_group_file_get_ledger (file), word, ipc_client_get_newest_epoch (self->client),
+                            &ledger_funcs, file);
+  self->master = ipc_master_new (self->poller, ledger, epoch, &config, &master_events, self);
   ipc_client_saw_epoch (self->client, epoch);
 }
 
@@ -164,10 +197,95 @@ static const IpcCampaignEvents campaign_events = {
   .failed = member_failed,
 };
 
+static void
+client_changed (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  if (ipc_client_is_waiting (self->client))
+    ipc_vigil_expect (self->vigil);
+  ipc_member_want_turn (self);
+}
+
 static const IpcClientEvents client_events = {
   .completed = client_completed,
-  .state_changed = member_changed,
+  .state_changed = client_changed,
   .failed = member_failed,
+};
+
+static gboolean
+vigil_take_heard (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  return ipc_link_take_heard (ipc_client_get_link (self->client));
+}
+
+static gboolean
+vigil_is_expecting (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  return ipc_client_is_waiting (self->client) || IPC_SABOTAGE (RESTLESS);
+}
+
+static void
+vigil_look (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  if (self->campaign != NULL)
+    ipc_campaign_look (self->campaign);
+  ipc_link_look_past (ipc_client_get_link (self->client));
+}
+
+static void
+vigil_depose (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  if (self->campaign != NULL)
+    ipc_campaign_depose (self->campaign);
+}
+
+static void
+vigil_ask (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  ipc_link_ask (ipc_client_get_link (self->client));
+  if (self->campaign != NULL)
+    ipc_campaign_suspect (self->campaign);
+}
+
+/* Only who may depose the master has to be sure. */
+static void
+vigil_knock (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  if (self->campaign != NULL && ipc_campaign_get_state (self->campaign) == IPC_CAMPAIGN_QUEUED)
+    ipc_link_knock (ipc_client_get_link (self->client));
+}
+
+/* When nobody listens, those who could do something about it are searching themselves. */
+static void
+vigil_alarm (gpointer user_data)
+{
+  IpcMember *self = user_data;
+
+  if (ipc_link_has_asked (ipc_client_get_link (self->client)))
+    ipc_group_dir_raise_alarm (self->dir, self->id_string);
+}
+
+static const IpcVigilEvents vigil_events = {
+  .take_heard = vigil_take_heard,
+  .is_expecting = vigil_is_expecting,
+  .look = vigil_look,
+  .depose = vigil_depose,
+  .ask = vigil_ask,
+  .knock = vigil_knock,
+  .alarm = vigil_alarm,
 };
 
 static void
@@ -175,9 +293,11 @@ dir_changed (IpcGroupDirChanges changes, gpointer user_data)
 {
   IpcMember *self = user_data;
 
-  if (self->campaign != NULL) {
+  if (self->campaign != NULL && (changes & IPC_GROUP_DIR_ALARM))
+    ipc_vigil_alarmed (self->vigil);
+  if (self->campaign != NULL && (changes & (IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE))) {
     ipc_campaign_saw_epoch (self->campaign, ipc_client_get_newest_epoch (self->client));
-    ipc_campaign_look (self->campaign, changes);
+    ipc_campaign_look (self->campaign);
   }
   if (changes & IPC_GROUP_DIR_SOCKET)
     ipc_client_look (self->client);
@@ -190,13 +310,16 @@ start_client (IpcMember *self)
     .mode = self->config.mode,
     .max_message_size = self->config.max_message_size,
     .max_pending = self->config.max_pending,
+    .max_pending_bytes = self->config.max_pending_bytes,
     .handshake_timeout_ms = self->config.handshake_timeout_ms,
     .allow_other_users = self->config.allow_other_users,
   };
 
   memcpy (config.node_id, self->config.id, IPC_NODE_ID_SIZE);
   self->client = ipc_client_new (self->poller, self->dir, &config, &client_events, self);
+  self->vigil = ipc_vigil_new (self->poller, self->config.hang_timeout_ms, &vigil_events, self);
   ipc_client_start (self->client);
+  ipc_vigil_expect (self->vigil);
 }
 
 static gboolean
@@ -210,17 +333,11 @@ open_group (IpcMember *self, GError **error)
 
   ipc_poller_set_epilogue (self->poller, turned, self);
   self->dir = ipc_group_dir_open (self->config.runtime_dir, self->config.group, self->config.allow_other_users, error);
-
-  if (self->dir == NULL)
-    return FALSE;
-
-  ipc_group_dir_watch (self->dir, self->poller, dir_changed, self);
-  return TRUE;
+  return self->dir != NULL;
 }
 
-/* Finds out now what would keep a candidate from ever being master, while there is somebody to be told. */
 static gboolean
-check_file (IpcMember *self, GError **error)
+try_file (IpcMember *self, GError **error)
 {
   IpcGroupFile *file = ipc_group_file_open (self->dir, self->id_string, 0, error);
 
@@ -229,6 +346,23 @@ check_file (IpcMember *self, GError **error)
 
   ipc_group_file_free (file);
   return TRUE;
+}
+
+/* Finds out now what would keep a candidate from ever being master, while there is somebody to be told. That the
+ * directory has been deleted meanwhile would not. */
+static gboolean
+check_file (IpcMember *self, GError **error)
+{
+  for (guint i = 1; i < DIR_TRIES_MAX; i++) {
+    if (try_file (self, NULL))
+      return TRUE;
+    if (ipc_group_dir_is_current (self->dir))
+      break;
+    if (!ipc_group_dir_reopen (self->dir, error))
+      return FALSE;
+  }
+
+  return try_file (self, error);
 }
 
 /**
@@ -254,6 +388,7 @@ ipc_member_new (const IpcMemberConfig *config, const IpcMemberEvents *events, gp
     return NULL;
   }
 
+  ipc_group_dir_watch (self->dir, self->poller, dir_changed, self);
   start_client (self);
   return self;
 }
@@ -267,6 +402,7 @@ ipc_member_free (IpcMember *self)
   if (self->campaign != NULL)
     ipc_campaign_stop (self->campaign);
 
+  g_clear_pointer (&self->vigil, ipc_vigil_free);
   g_clear_pointer (&self->client, ipc_client_free);
   g_clear_pointer (&self->campaign, ipc_campaign_free);
   g_clear_pointer (&self->dir, ipc_group_dir_free);
@@ -280,9 +416,18 @@ ipc_member_campaign (IpcMember *self)
 {
   g_assert (self->campaign == NULL);
 
-  self->campaign = ipc_campaign_new (self->poller, self->dir, self->id_string, &campaign_events, self);
+  self->campaign = ipc_campaign_new (self->poller, self->dir, self->id_string, self->config.priority, &campaign_events,
+                                     self);
   ipc_campaign_saw_epoch (self->campaign, ipc_client_get_newest_epoch (self->client));
   ipc_campaign_start (self->campaign);
+}
+
+/* A master hands over and becomes a standby. Nothing happens if it is not master. */
+void
+ipc_member_resign (IpcMember *self)
+{
+  if (self->campaign != NULL)
+    ipc_campaign_resign (self->campaign);
 }
 
 /* Ends in good order: hands over if it is master. The last turned() is called when ipc_member_has_left(). */
@@ -292,7 +437,7 @@ ipc_member_leave (IpcMember *self)
   self->leaving = TRUE;
   ipc_client_stop (self->client);
   if (self->campaign != NULL)
-    ipc_campaign_resign (self->campaign);
+    ipc_campaign_leave (self->campaign);
   ipc_member_want_turn (self);
 }
 
@@ -307,6 +452,7 @@ void
 ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us)
 {
   ipc_client_send (self->client, send, timeout_us);
+  ipc_vigil_expect (self->vigil);
 }
 
 void
@@ -329,6 +475,13 @@ ipc_member_want_turn (IpcMember *self)
   ipc_poller_want_turn (self->poller);
 }
 
+/* Whether a message would find room, and how often that has changed. */
+gboolean
+ipc_member_has_room (IpcMember *self, guint *n_changes)
+{
+  return ipc_client_has_room (self->client, n_changes);
+}
+
 IpcRole
 ipc_member_get_role (IpcMember *self)
 {
@@ -337,6 +490,13 @@ ipc_member_get_role (IpcMember *self)
   return ipc_role_derive (running,
                           self->campaign != NULL ? ipc_campaign_get_state (self->campaign) : IPC_CAMPAIGN_OFF,
                           ipc_member_get_master (self) != NULL);
+}
+
+/* The epoch in which this member is master, or 0. */
+guint64
+ipc_member_get_own_epoch (IpcMember *self)
+{
+  return self->self_peer != NULL ? ipc_peer_get_epoch (self->self_peer) : 0;
 }
 
 /* The present master, which may be this member, or NULL. */

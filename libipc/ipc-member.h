@@ -24,7 +24,11 @@ typedef struct {
   IpcMode mode;
   guint max_message_size;
   guint max_pending;
+  guint64 max_pending_bytes;
+  guint max_deliveries;
   guint handshake_timeout_ms;
+  guint hang_timeout_ms;
+  int priority;
   gboolean allow_other_users;
   gboolean candidate; /* it will campaign at once: the group's file must be there, or be made */
 } IpcMemberConfig;
@@ -34,6 +38,7 @@ IpcMember *ipc_member_new (const IpcMemberConfig *config, const IpcMemberEvents 
 void ipc_member_free (IpcMember *self);
 
 void ipc_member_campaign (IpcMember *self);
+void ipc_member_resign (IpcMember *self);
 void ipc_member_leave (IpcMember *self);
 gboolean ipc_member_has_left (IpcMember *self);
 
@@ -42,5 +47,7 @@ void ipc_member_cancel (IpcMember *self, IpcSend *send);
 void ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable);
 void ipc_member_want_turn (IpcMember *self);
 
+gboolean ipc_member_has_room (IpcMember *self, guint *n_changes);
 IpcRole ipc_member_get_role (IpcMember *self);
+guint64 ipc_member_get_own_epoch (IpcMember *self);
 IpcPeer *ipc_member_get_master (IpcMember *self);

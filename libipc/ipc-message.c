@@ -10,7 +10,7 @@
  * may end, the mastership too, and the message stays usable; an answer that nobody can take any more is dropped there.
  *
  * An answer is given once, in any thread. Given in another thread than the node's, it travels to it through the node's
- * main context.
+ * mailbox; when the node has ended, it ends there.
  */
 
 struct _IpcMessage {
@@ -18,6 +18,7 @@ struct _IpcMessage {
   gint answered; /* atomic */
   IpcMessageRoute *route; /* (owned) */
   guint64 sequence;
+  guint delivery_count;
   gboolean redelivered;
   GBytes *payload; /* (owned) (nullable) %NULL when it is inline */
   gsize size;
@@ -26,6 +27,7 @@ struct _IpcMessage {
 
 /* An answer on its way from another thread. */
 typedef struct {
+  IpcLetter letter;       /* first */
   IpcMessageRoute *route; /* (owned) */
   guint64 sequence;
   gsize message_size;
@@ -37,11 +39,10 @@ G_DEFINE_BOXED_TYPE (IpcMessage, ipc_message, ipc_message_ref, ipc_message_unref
 
 /* @self becomes a route with one reference, of messages that arrive in this thread. */
 void
-ipc_message_route_init (IpcMessageRoute *self, GMainContext *context, IpcPeer *sender, guint32 response_size_max)
+ipc_message_route_init (IpcMessageRoute *self, IpcMailbox *mailbox, IpcPeer *sender, guint32 response_size_max)
 {
   g_atomic_ref_count_init (&self->ref_count);
-  g_mutex_init (&self->lock);
-  self->context = g_main_context_ref (context);
+  self->mailbox = ipc_mailbox_ref (mailbox);
   self->thread = g_thread_self ();
   self->sender = ipc_peer_ref (sender);
   self->epoch = ipc_peer_get_epoch (sender);
@@ -61,22 +62,9 @@ ipc_message_route_unref (IpcMessageRoute *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
-  ipc_message_route_close (self);
-  g_mutex_clear (&self->lock);
+  ipc_mailbox_unref (self->mailbox);
   ipc_peer_unref (self->sender);
   self->free (self);
-}
-
-/* From here on answers are dropped. An answer that waits in a main context which is never run again would otherwise
- * keep the route, and the route that context, for ever. */
-void
-ipc_message_route_close (IpcMessageRoute *self)
-{
-  g_autoptr (GMainContext) context = NULL;
-
-  g_mutex_lock (&self->lock);
-  context = g_steal_pointer (&self->context);
-  g_mutex_unlock (&self->lock);
 }
 
 static IpcMessage *
@@ -88,6 +76,7 @@ message_new (IpcMessageRoute *route, guint64 sequence, gboolean redelivered, gsi
   self->answered = FALSE;
   self->route = ipc_message_route_ref (route);
   self->sequence = sequence;
+  self->delivery_count = 1;
   self->redelivered = redelivered;
   self->payload = NULL;
   self->size = size;
@@ -117,20 +106,32 @@ ipc_message_new_bytes (IpcMessageRoute *route, guint64 sequence, gboolean redeli
   return self;
 }
 
-static gboolean
-deliver_cb (gpointer user_data)
+void
+ipc_message_set_delivery_count (IpcMessage *self, guint delivery_count)
 {
-  Parcel *parcel = user_data;
+  self->delivery_count = delivery_count;
+}
 
-  parcel->route->answer (parcel->route, parcel->sequence, parcel->message_size, parcel->type, parcel->payload);
-
-  return G_SOURCE_REMOVE;
+/* In the node's thread: the handler has returned. */
+void
+ipc_message_handler_returned (IpcMessage *self)
+{
+  if (self->route->returned != NULL && !g_atomic_int_get (&self->answered))
+    self->route->returned (self->route, self->sequence);
 }
 
 static void
-parcel_free (gpointer data)
+parcel_deliver (IpcLetter *letter)
 {
-  Parcel *parcel = data;
+  Parcel *parcel = (Parcel *) letter;
+
+  parcel->route->answer (parcel->route, parcel->sequence, parcel->message_size, parcel->type, parcel->payload);
+}
+
+static void
+parcel_free (IpcLetter *letter)
+{
+  Parcel *parcel = (Parcel *) letter;
 
   ipc_message_route_unref (parcel->route);
   g_bytes_unref (parcel->payload);
@@ -140,18 +141,17 @@ parcel_free (gpointer data)
 static void
 send_parcel (IpcMessage *self, IpcFrameType type, GBytes *payload)
 {
-  g_autoptr (GSource) source = g_idle_source_new ();
   Parcel *parcel = g_new (Parcel, 1);
 
-  *parcel = (Parcel) { ipc_message_route_ref (self->route), self->sequence, self->size, type, g_bytes_ref (payload) };
-  g_source_set_name (source, "[libipc] answer from another thread");
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, deliver_cb, parcel, parcel_free);
-
-  g_mutex_lock (&self->route->lock);
-  if (self->route->context != NULL)
-    g_source_attach (source, self->route->context);
-  g_mutex_unlock (&self->route->lock);
+  *parcel = (Parcel) {
+    .letter = { .deliver = parcel_deliver, .free = parcel_free },
+    .route = ipc_message_route_ref (self->route),
+    .sequence = self->sequence,
+    .message_size = self->size,
+    .type = type,
+    .payload = g_bytes_ref (payload),
+  };
+  ipc_mailbox_post (self->route->mailbox, &parcel->letter);
 }
 
 static void
@@ -330,6 +330,25 @@ ipc_message_get_redelivered (IpcMessage *self)
   g_return_val_if_fail (self != NULL, FALSE);
 
   return self->redelivered;
+}
+
+/**
+ * ipc_message_get_delivery_count:
+ * @self: a message
+ *
+ * How often the message has been given to a handler, this time included, as far as the group's ledger knows: it is 1
+ * for a new one, and one more for each master that began on it and did not live to answer. It stops counting at 255.
+ * When as many masters as [property@Ipc.Node:max-deliveries] have died in the message's handler, it is given to no
+ * other. Any thread.
+ *
+ * Returns: the number of deliveries
+ */
+guint
+ipc_message_get_delivery_count (IpcMessage *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->delivery_count;
 }
 
 /**

@@ -33,6 +33,7 @@ IPC_PUBLIC IpcPeer *ipc_message_get_sender (IpcMessage *self);
 IPC_PUBLIC guint64 ipc_message_get_sequence (IpcMessage *self);
 IPC_PUBLIC guint64 ipc_message_get_epoch (IpcMessage *self);
 IPC_PUBLIC gboolean ipc_message_get_redelivered (IpcMessage *self);
+IPC_PUBLIC guint ipc_message_get_delivery_count (IpcMessage *self);
 
 IPC_PUBLIC void ipc_message_respond (IpcMessage *self, GBytes *response);
 IPC_PUBLIC void ipc_message_fail (IpcMessage *self, const GError *error);

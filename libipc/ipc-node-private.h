@@ -20,8 +20,12 @@ struct _IpcNode {
   char *runtime_dir; /* (owned) (nullable) */
   guint max_message_size;
   guint max_pending;
+  guint64 max_pending_bytes;
   guint send_timeout_ms;
   guint handshake_timeout_ms;
+  guint hang_timeout_ms;
+  int priority;
+  guint max_deliveries;
   gboolean allow_other_users;
 
   guint8 id[IPC_NODE_ID_SIZE];
@@ -36,16 +40,22 @@ struct _IpcNode {
 
   IpcMember *member; /* (owned) (nullable) while running or closing */
   GTask *close_task; /* (owned) (nullable) while closing */
+  GQueue resign_tasks; /* (owned) of GTask: who waits for the end of an epoch, which is the task's data */
 
+  guint blocking_depth; /* of calls that wait within one another */
   IpcSendPool pool;
   GQueue completed;     /* (owned) of IpcSend, whose callbacks are due */
   GQueue errors;        /* (owned) of GError, to be signalled */
   char *last_error;     /* (owned) (nullable) text of the last, since the master last changed */
   IpcRole told_role;    /* what was last notified */
+  gboolean told_can_send;
+  guint told_n_changes; /* of it */
   IpcPeer *told_master; /* (owned) (nullable) */
 };
 
 void ipc_node_take_completed (IpcNode *self, IpcSend *send);
 void ipc_node_install_properties (GObjectClass *object_class);
 void ipc_node_init_properties (IpcNode *self);
+gboolean ipc_node_get_can_send (IpcNode *self, guint *n_changes);
 void ipc_node_tell_changes (IpcNode *self);
+void ipc_node_tell_resigned (IpcNode *self);

@@ -31,12 +31,29 @@ timeout_in_us (IpcNode *self, int timeout_ms)
   return timeout_ms == IPC_TIMEOUT_NONE ? -1 : timeout_ms * (gint64) G_TIME_SPAN_MILLISECOND;
 }
 
+/* While a call blocks in a handler, handlers are called for what arrives, and each may block in a call of its own. The
+ * stack has room for far more, but not for as many as peers can send. */
+#define BLOCKING_DEPTH_MAX 64
+
+static GError *
+refuse_depth (IpcNode *self, IpcSend *send)
+{
+  if (!send->blocking || self->blocking_depth <= BLOCKING_DEPTH_MAX)
+    return NULL;
+
+  return g_error_new (IPC_ERROR, IPC_ERROR_QUEUE_FULL,
+                      "%d blocking calls wait within one another's handlers already; the message was not sent",
+                      BLOCKING_DEPTH_MAX);
+}
+
 /* @send: (transfer full): completed() gives it back in any case. */
 static void
 start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancellable)
 {
   GError *error = refuse_send (self);
 
+  if (error == NULL)
+    error = refuse_depth (self, send);
   if (error == NULL && g_cancellable_set_error_if_cancelled (cancellable, &error))
     g_prefix_error (&error, "The message was not sent: ");
   if (error != NULL) {
@@ -66,7 +83,14 @@ start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancella
  *
  * Sends a message to the group's master. Messages of a node are handled in the order in which they were sent, and each
  * has exactly one outcome, which [method@Ipc.Node.send_finish] returns. If the master dies meanwhile, the message goes
- * to the next one with the same identity; if it may have been begun already, it is marked as redelivered there.
+ * to the next one with the same identity: if it was answered, the answer comes from the group's ledger; if it was
+ * begun, it is marked as redelivered, or fails with %IPC_ERROR_OUTCOME_UNKNOWN if @flags has %IPC_SEND_AT_MOST_ONCE.
+ *
+ * When [property@Ipc.Node:max-pending] or [property@Ipc.Node:max-pending-bytes] is reached, the message fails with
+ * %IPC_ERROR_QUEUE_FULL, and [property@Ipc.Node:can-send] tells when to go on. With %IPC_SEND_WAIT it waits for room
+ * instead: it takes its place among the messages of this node at once, so one that does not wait fails with
+ * %IPC_ERROR_QUEUE_FULL for as long as others do, rather than to overtake them. What waits holds a reference to
+ * @message and copies nothing; more than 65536 calls do not wait, and fail too.
  */
 void
 ipc_node_send_full_async (IpcNode *self, GBytes *message, IpcSendFlags flags, int timeout_ms, GCancellable *cancellable,
@@ -109,7 +133,8 @@ ipc_node_send_async (IpcNode *self, GBytes *message, GCancellable *cancellable, 
  * Errors that say that it was certainly not handled: %IPC_ERROR_MESSAGE_TOO_LARGE, %IPC_ERROR_QUEUE_FULL,
  * %IPC_ERROR_NO_MASTER, %IPC_ERROR_NOT_SENT, %IPC_ERROR_NOT_A_CLIENT, %IPC_ERROR_CLOSED. That it may have been, or may
  * yet be: %IPC_ERROR_TIMED_OUT, %IPC_ERROR_OUTCOME_UNKNOWN. That it was: %IPC_ERROR_RESPONSE_LOST,
- * %IPC_ERROR_NO_RESPONSE, and whatever error the handler set. %G_IO_ERROR_CANCELLED: the text says which.
+ * %IPC_ERROR_NO_RESPONSE, and whatever error the handler set. That it was begun, and never finished:
+ * %IPC_ERROR_POISONED. %G_IO_ERROR_CANCELLED: the text says which.
  *
  * Returns: (transfer full): the response, or %NULL with @error set
  */
@@ -161,13 +186,17 @@ ipc_node_get_result_epoch (IpcNode *self, GAsyncResult *result)
  * @timeout_ms: how long it may take, in milliseconds, or %IPC_TIMEOUT_DEFAULT or %IPC_TIMEOUT_NONE
  * @cancellable: (nullable): ends the wait
  *
- * Sends a message and waits for its outcome; see [method@Ipc.Node.send_full_async]. While it waits, only this node's
- * own input and output go on: no other source of the main context runs, and no callback and no signal of this node.
+ * Sends a message and waits for its outcome, and with %IPC_SEND_WAIT for room before that; see
+ * [method@Ipc.Node.send_full_async]. While it waits, only this node's own input and output go on: no other source of
+ * the main context runs, and no callback and no signal of this node.
  *
  * A node that is itself the master can do this, because its handler is called meanwhile, for this and for any other
- * message that arrives. What the handler needs must not depend on the code that waits here. An answer that the handler
- * gives later, from another source of the same main context or from another thread, cannot arrive before this call has
- * returned: give such calls a timeout, or send asynchronously.
+ * message that arrives. It may answer at once, or have another thread answer: such answers arrive here too. What cannot
+ * arrive before this call has returned is an answer from another source of the same main context, because none of them
+ * runs; give such calls a timeout, or send asynchronously. What the handler needs must not depend on the code that
+ * waits here. A
+ * handler that makes such a call itself may be called again within it; more than 64 deep the call fails with
+ * %IPC_ERROR_QUEUE_FULL.
  *
  * Returns: (transfer full): the response, or %NULL with @error set as by [method@Ipc.Node.send_finish]
  */
@@ -186,12 +215,14 @@ ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFlags flags, int time
 
   send = ipc_send_new (&self->pool, G_OBJECT (self), message, flags, NULL, NULL);
   send->blocking = TRUE;
+  self->blocking_depth++;
   start_send (self, g_object_ref (send), timeout_ms, cancellable);
   while (!send->done) {
     ipc_member_turn_blocking (self->member, cancellable);
     if (!send->done && g_cancellable_is_cancelled (cancellable))
       ipc_member_cancel (self->member, send); /* the main loop, which would do it, does not turn */
   }
+  self->blocking_depth--;
 
   return ipc_node_send_finish (self, G_ASYNC_RESULT (send), error);
 }

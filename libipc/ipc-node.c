@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ipc-node-private.h"
 
+#include <errno.h>
+#include <gio/gio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "ipc-error.h"
 #include "ipc-group-dir.h"
@@ -34,13 +38,15 @@
  * object alone, also not drop it. A program that becomes a daemon starts its nodes after that.
  *
  * A node that is no longer needed is closed with [method@Ipc.Node.close_async]: it answers what it has accepted and
- * hands over. If its last reference is dropped without that, it ends at once, as if its process had died: nobody loses
- * anything by it, but messages may be handled a second time. A message that is pending keeps the node alive.
+ * hands over. (One that shall hand over and stay resigns with [method@Ipc.Node.resign_async].) If its last reference is
+ * dropped without that, it ends at once, as if its process had died: nobody loses anything by it, but messages may be
+ * handled a second time. A message that is pending keeps the node alive.
  */
 
 /*
  * Policy only: what may be asked of a node, and who is told. The member does the work. ipc-node-send.c has the calls
- * that send, ipc-node-properties.c the properties.
+ * that send, ipc-node-resign.c the one that hands over, ipc-node-properties.c the settings, ipc-node-state.c the rest
+ * of the properties.
  *
  * Applications are called at two places: the handler, in the middle of a turn, for each message; everything else
  * (results, notifications, the error signal) in tell(), after a turn of the main loop, when no part of the library is
@@ -97,6 +103,7 @@ close_if_over (IpcNode *self)
   self->state = IPC_NODE_CLOSED;
   g_clear_pointer (&self->member, ipc_member_free);
   ipc_node_tell_changes (self);
+  ipc_node_tell_resigned (self);
   call_back (self);
 
   task = g_steal_pointer (&self->close_task);
@@ -110,6 +117,7 @@ tell (IpcNode *self)
   call_back (self);
   ipc_node_tell_changes (self);
   signal_errors (self);
+  ipc_node_tell_resigned (self);
   close_if_over (self);
   g_object_unref (self);
 }
@@ -210,6 +218,7 @@ ipc_node_dispose (GObject *object)
   g_clear_pointer (&self->member, ipc_member_free);
   if (self->completed.length > 0)
     tell_soon (self); /* only when somebody else runs dispose: a pending message holds a reference */
+  ipc_node_tell_resigned (self);
   if (self->close_task != NULL) {
     g_autoptr (GTask) task = g_steal_pointer (&self->close_task);
 
@@ -273,7 +282,7 @@ ipc_node_init (IpcNode *self)
 
 /**
  * ipc_node_new:
- * @group: the name of the group
+ * @group: the name of the group; it is checked by [method@Ipc.Node.start]
  * @mode: what the node is allowed to be
  *
  * Makes a node. Nothing happens before [method@Ipc.Node.start].
@@ -338,11 +347,35 @@ fill_config (IpcNode *self, IpcMemberConfig *config)
     .mode = self->mode,
     .max_message_size = self->max_message_size,
     .max_pending = self->max_pending,
+    .max_pending_bytes = self->max_pending_bytes,
     .handshake_timeout_ms = self->handshake_timeout_ms,
+    .hang_timeout_ms = self->hang_timeout_ms,
+    .priority = self->priority,
+    .max_deliveries = self->max_deliveries,
     .allow_other_users = self->allow_other_users,
     .candidate = self->mode != IPC_MODE_CLIENT && self->handler != NULL,
   };
   memcpy (config->id, self->id, IPC_NODE_ID_SIZE);
+}
+
+/* To close or to resign is to make a GTask. With the first of a process GLib makes a descriptor, and aborts when there
+ * is none: so now, when it can be said that there is none, and not when a master that has run out of them gives up. */
+static gboolean
+prepare_tasks (GError **error)
+{
+  int fd = eventfd (0, EFD_CLOEXEC);
+
+  if (fd == -1) {
+    int saved_errno = errno;
+
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "cannot make a descriptor: %s",
+                 g_strerror (saved_errno));
+    return FALSE;
+  }
+
+  close (fd);
+  g_type_ensure (G_TYPE_TASK);
+  return TRUE;
 }
 
 /**
@@ -373,6 +406,9 @@ ipc_node_start (IpcNode *self, GError **error)
     return FALSE;
   }
   if (!ipc_group_name_check (self->group, error))
+    return FALSE;
+
+  if (!prepare_tasks (error))
     return FALSE;
 
   fill_config (self, &config);
@@ -428,6 +464,8 @@ ipc_node_close_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallb
  * ipc_node_close_finish:
  * @self: a node
  * @result: what the callback was given
+ *
+ * How closing went. If it went well, the node has left the group.
  *
  * Errors: %IPC_ERROR_CLOSED if the node was being closed already; that first close goes on.
  *

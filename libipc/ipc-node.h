@@ -57,6 +57,10 @@ IPC_PUBLIC GBytes *ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFl
                                        GCancellable *cancellable, GError **error);
 IPC_PUBLIC guint64 ipc_node_get_result_epoch (IpcNode *self, GAsyncResult *result);
 
+IPC_PUBLIC void ipc_node_resign_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                       gpointer user_data);
+IPC_PUBLIC gboolean ipc_node_resign_finish (IpcNode *self, GAsyncResult *result, GError **error);
+
 IPC_PUBLIC void ipc_node_close_async (IpcNode *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                                       gpointer user_data);
 IPC_PUBLIC gboolean ipc_node_close_finish (IpcNode *self, GAsyncResult *result, GError **error);
@@ -69,11 +73,5 @@ IPC_PUBLIC const char *ipc_node_get_id (IpcNode *self);
 IPC_PUBLIC IpcPeer *ipc_node_get_master (IpcNode *self);
 IPC_PUBLIC const char *ipc_node_get_runtime_dir (IpcNode *self);
 IPC_PUBLIC void ipc_node_set_runtime_dir (IpcNode *self, const char *runtime_dir);
-IPC_PUBLIC guint ipc_node_get_max_message_size (IpcNode *self);
-IPC_PUBLIC void ipc_node_set_max_message_size (IpcNode *self, guint max_message_size);
-IPC_PUBLIC guint ipc_node_get_max_pending (IpcNode *self);
-IPC_PUBLIC void ipc_node_set_max_pending (IpcNode *self, guint max_pending);
-IPC_PUBLIC guint ipc_node_get_send_timeout (IpcNode *self);
-IPC_PUBLIC void ipc_node_set_send_timeout (IpcNode *self, guint send_timeout_ms);
 
 G_END_DECLS

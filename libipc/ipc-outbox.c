@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ipc-outbox.h"
 
+#include "ipc-sabotage.h"
+
 /*
  * What a client has to send and what it waits for: a ring of slots, one for each sequence number from the oldest
  * message that needs an answer to the newest. Pure: it decides what goes out next, with which mark, and within which
@@ -78,10 +80,26 @@ ipc_outbox_push (IpcOutbox *self, gpointer message, guint32 size)
 
   self->last++;
   self->n_pending++;
+  self->bytes_pending += size;
   *slot_of (self, self->last) = (IpcOutboxSlot) { .message = message, .size = size, .state = QUEUED };
 
   return self->last;
 }
+
+#ifdef IPC_SABOTAGES
+static void
+reverse_unanswered (IpcOutbox *self)
+{
+  for (guint64 low = self->acknowledged + 1, high = self->next - 1; low < high; low++, high--) {
+    IpcOutboxSlot slot = *slot_of (self, low);
+
+    *slot_of (self, low) = *slot_of (self, high);
+    *slot_of (self, high) = slot;
+  }
+}
+#else
+#define reverse_unanswered(self) (void) 0
+#endif
 
 /* A new connection: everything unanswered is to be sent on it, oldest first. */
 void
@@ -89,7 +107,10 @@ ipc_outbox_connected (IpcOutbox *self, guint window_messages, guint64 window_byt
 {
   g_assert (self->n_in_flight == 0);
 
-  self->next = self->acknowledged + 1;
+  if (IPC_SABOTAGE (NEWEST_FIRST))
+    reverse_unanswered (self);
+  if (!IPC_SABOTAGE (FORGET_UNANSWERED))
+    self->next = self->acknowledged + 1;
   self->window_messages = window_messages;
   self->window_bytes = window_bytes;
 }
@@ -110,6 +131,20 @@ leave_flight (IpcOutbox *self, IpcOutboxSlot *slot)
   self->bytes_in_flight -= slot->size;
 }
 
+static gpointer
+finish (IpcOutbox *self, IpcOutboxSlot *slot)
+{
+  gpointer message = g_steal_pointer (&slot->message);
+
+  self->n_pending--;
+  self->bytes_pending -= slot->size;
+  self->n_begun -= slot->begun;
+  slot->state = DONE;
+  advance (self);
+
+  return message;
+}
+
 /* Takes back what was sent with a sequence number above @above. */
 static void
 take_back (IpcOutbox *self, guint64 above, gboolean begun)
@@ -122,6 +157,7 @@ take_back (IpcOutbox *self, guint64 above, gboolean begun)
 
     leave_flight (self, slot);
     slot->state = QUEUED;
+    self->n_begun += begun && !slot->begun;
     slot->begun |= begun;
   }
 }
@@ -207,11 +243,8 @@ ipc_outbox_answered (IpcOutbox *self, guint64 sequence, gpointer *message)
   if (slot->state != SENT)
     return FALSE;
 
-  *message = g_steal_pointer (&slot->message);
-  self->n_pending--;
   leave_flight (self, slot);
-  slot->state = DONE;
-  advance (self);
+  *message = finish (self, slot);
 
   return TRUE;
 }
@@ -223,6 +256,8 @@ ipc_outbox_get_fate (const IpcOutbox *self, guint64 sequence)
 
   g_assert (is_live (self, sequence));
 
+  if (IPC_SABOTAGE (FATE_DENIED))
+    return IPC_OUTBOX_NEVER_SENT;
   return slot->begun || slot->state == SENT ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT;
 }
 
@@ -233,12 +268,9 @@ ipc_outbox_give_up (IpcOutbox *self, guint64 sequence)
   IpcOutboxFate fate = ipc_outbox_get_fate (self, sequence);
   IpcOutboxSlot *slot = slot_of (self, sequence);
 
-  slot->message = NULL;
-  self->n_pending--;
   if (slot->state == SENT)
     leave_flight (self, slot);
-  slot->state = DONE;
-  advance (self);
+  finish (self, slot);
 
   return fate;
 }

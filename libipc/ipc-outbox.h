@@ -18,6 +18,8 @@ typedef struct {
   guint64 last;         /* the newest sequence number given */
   guint64 next;         /* the first that may have to be sent on this connection */
   guint n_pending;      /* messages that somebody waits for */
+  gsize bytes_pending;
+  guint n_begun;        /* of those: sent on a connection that ended */
   guint n_in_flight;    /* messages sent on this connection and not answered */
   gsize bytes_in_flight;
   guint window_messages; /* 0 while not connected */

@@ -75,7 +75,7 @@ ipc_peer_unref (IpcPeer *self)
  * ipc_peer_get_id:
  * @self: a peer
  *
- * The node's random id, which is new at every start: 32 hexadecimal digits.
+ * The node's random id, new for each node: 32 hexadecimal digits.
  *
  * Returns: (transfer none): the id
  */

@@ -17,6 +17,8 @@
  * what was deferred. After a turn that the main loop makes comes the epilogue, in which applications' callbacks are
  * called; a turn that a blocking call makes has none.
  *
+ * From other threads a turn is given work through the mailbox, whose descriptor is in the set like any other.
+ *
  * Turns nest: a handler may make a blocking send, or run a main loop of its own. Whatever is removed meanwhile is taken
  * out of the batches of all turns that are under way. Readiness is computed in prepare() from the lists, and not kept
  * as the source's ready time, because setting that writes to the context's wake-up descriptor each time.
@@ -44,10 +46,11 @@ struct _IpcPoller {
   GSource *source; /* (owned) (nullable) %NULL once the owner has let go */
   GThread *thread; /* (unowned) that may make turns */
   int epoll_fd;    /* (owned) */
-  GQueue timers;   /* of IpcTimer, earliest first */
-  GQueue deferred; /* of IpcDefer, in order */
+  IpcAgenda agenda;
   Batch *batch;    /* (unowned) (nullable) of the innermost turn under way */
   gboolean turn_wanted;
+  IpcMailbox *mailbox; /* (owned) */
+  IpcWatch mail;       /* of its descriptor */
   IpcFunc epilogue;
   gpointer epilogue_data;
 };
@@ -58,15 +61,14 @@ static void poller_dispatch (IpcPoller *self);
 static int
 time_to_next (IpcPoller *self)
 {
-  IpcTimer *first = g_queue_peek_head (&self->timers);
-  gint64 left_us;
+  gint64 deadline_us, left_us;
 
-  if (!g_queue_is_empty (&self->deferred))
+  if (ipc_agenda_has_deferred (&self->agenda))
     return 0;
-  if (first == NULL)
+  if (!ipc_agenda_get_deadline (&self->agenda, &deadline_us))
     return -1;
 
-  left_us = first->deadline_us - g_get_monotonic_time ();
+  left_us = deadline_us - g_get_monotonic_time ();
   return CLAMP ((left_us + 999) / 1000, 0, G_MAXINT);
 }
 
@@ -103,6 +105,47 @@ static GSourceFuncs source_funcs = {
   .dispatch = source_dispatch,
 };
 
+static void
+poller_unref (IpcPoller *self)
+{
+  if (g_ref_count_dec (&self->ref_count))
+    g_free (self);
+}
+
+static void
+mail_cb (guint32 events, gpointer user_data)
+{
+  IpcPoller *self = user_data;
+
+  ipc_mailbox_empty (self->mailbox);
+}
+
+/* Returns FALSE with errno set. */
+static gboolean
+open_descriptors (IpcPoller *self)
+{
+  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (self->epoll_fd == -1)
+    return FALSE;
+
+  ipc_fork_guard_add (self->epoll_fd);
+  self->mailbox = ipc_mailbox_new ();
+
+  return self->mailbox != NULL
+         && ipc_poller_watch (self, &self->mail, ipc_mailbox_get_fd (self->mailbox), EPOLLIN, mail_cb, self);
+}
+
+static void
+close_descriptors (IpcPoller *self)
+{
+  ipc_poller_unwatch (self, &self->mail);
+  if (self->mailbox != NULL)
+    ipc_mailbox_close (self->mailbox);
+  g_clear_pointer (&self->mailbox, ipc_mailbox_unref);
+  if (self->epoll_fd != -1)
+    ipc_fork_guard_close (self->epoll_fd);
+}
+
 /**
  * ipc_poller_new:
  * @context: (nullable): where the turns are made
@@ -113,24 +156,23 @@ static GSourceFuncs source_funcs = {
 IpcPoller *
 ipc_poller_new (GMainContext *context, const char *name, GError **error)
 {
-  IpcPoller *self;
-  int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  IpcPoller *self = g_new0 (IpcPoller, 1);
 
-  if (epoll_fd == -1) {
+  g_ref_count_init (&self->ref_count);
+  self->thread = g_thread_self ();
+  if (!open_descriptors (self)) {
     int saved_errno = errno;
+
     g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "cannot make an epoll set: %s",
                  g_strerror (saved_errno));
+    close_descriptors (self);
+    poller_unref (self);
     return NULL;
   }
 
-  ipc_fork_guard_add (epoll_fd);
-  self = g_new0 (IpcPoller, 1);
-  g_ref_count_init (&self->ref_count);
-  self->thread = g_thread_self ();
-  self->epoll_fd = epoll_fd;
   self->source = g_source_new (&source_funcs, sizeof (PollerSource));
   ((PollerSource *) self->source)->poller = self;
-  ((PollerSource *) self->source)->fd_tag = g_source_add_unix_fd (self->source, epoll_fd, G_IO_IN);
+  ((PollerSource *) self->source)->fd_tag = g_source_add_unix_fd (self->source, self->epoll_fd, G_IO_IN);
   g_source_set_name (self->source, name);
   g_source_set_can_recurse (self->source, TRUE);
   g_source_attach (self->source, context);
@@ -138,25 +180,14 @@ ipc_poller_new (GMainContext *context, const char *name, GError **error)
   return self;
 }
 
-static void
-poller_unref (IpcPoller *self)
-{
-  if (g_ref_count_dec (&self->ref_count))
-    g_free (self);
-}
-
 /* No watch may be left. May be called within a turn, which then ends early. */
 void
 ipc_poller_free (IpcPoller *self)
 {
-  while (!g_queue_is_empty (&self->timers))
-    ipc_poller_stop_timer (self, g_queue_peek_head (&self->timers));
-  while (!g_queue_is_empty (&self->deferred))
-    ipc_poller_cancel_defer (self, g_queue_peek_head (&self->deferred));
-
+  ipc_agenda_clear (&self->agenda);
   g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
-  ipc_fork_guard_close (self->epoll_fd);
+  close_descriptors (self);
   poller_unref (self);
 }
 
@@ -214,54 +245,27 @@ ipc_poller_unwatch (IpcPoller *self, IpcWatch *watch)
 void
 ipc_poller_start_timer (IpcPoller *self, IpcTimer *timer, gint64 delay_us, IpcFunc func, gpointer user_data)
 {
-  GList *after;
-
-  ipc_poller_stop_timer (self, timer);
-
-  *timer = (IpcTimer) { .running = TRUE, .func = func, .user_data = user_data };
-  timer->link.data = timer;
-  timer->deadline_us = g_get_monotonic_time () + MIN (delay_us, G_MAXINT64 / 2);
-
-  /* From the end, because most delays are equally long. */
-  after = self->timers.tail;
-  while (after != NULL && ((IpcTimer *) after->data)->deadline_us > timer->deadline_us)
-    after = after->prev;
-  if (after != NULL)
-    g_queue_insert_after_link (&self->timers, after, &timer->link);
-  else
-    g_queue_push_head_link (&self->timers, &timer->link);
+  ipc_agenda_start_timer (&self->agenda, timer, g_get_monotonic_time () + MIN (delay_us, G_MAXINT64 / 2), func,
+                          user_data);
 }
 
 void
 ipc_poller_stop_timer (IpcPoller *self, IpcTimer *timer)
 {
-  if (!timer->running)
-    return;
-
-  g_queue_unlink (&self->timers, &timer->link);
-  timer->running = FALSE;
+  ipc_agenda_stop_timer (&self->agenda, timer);
 }
 
 /* Has @func called at the end of this turn, or of a turn soon; once, however often it is asked for until then. */
 void
 ipc_poller_defer (IpcPoller *self, IpcDefer *defer, IpcFunc func, gpointer user_data)
 {
-  if (defer->queued)
-    return;
-
-  *defer = (IpcDefer) { .queued = TRUE, .func = func, .user_data = user_data };
-  defer->link.data = defer;
-  g_queue_push_tail_link (&self->deferred, &defer->link);
+  ipc_agenda_defer (&self->agenda, defer, func, user_data);
 }
 
 void
 ipc_poller_cancel_defer (IpcPoller *self, IpcDefer *defer)
 {
-  if (!defer->queued)
-    return;
-
-  g_queue_unlink (&self->deferred, &defer->link);
-  defer->queued = FALSE;
+  ipc_agenda_cancel_defer (&self->agenda, defer);
 }
 
 /* @func is called after each turn that the main loop makes. */
@@ -298,29 +302,10 @@ run_ready (IpcPoller *self)
 static void
 run_timers (IpcPoller *self)
 {
-  gint64 now_us;
-  IpcTimer *timer = g_queue_peek_head (&self->timers);
+  gint64 deadline_us;
 
-  if (timer == NULL)
-    return;
-
-  now_us = g_get_monotonic_time ();
-  while (timer != NULL && timer->deadline_us <= now_us) {
-    ipc_poller_stop_timer (self, timer);
-    timer->func (timer->user_data);
-    timer = g_queue_peek_head (&self->timers);
-  }
-}
-
-static void
-run_deferred (IpcPoller *self)
-{
-  IpcDefer *defer;
-
-  while ((defer = g_queue_peek_head (&self->deferred)) != NULL) {
-    ipc_poller_cancel_defer (self, defer);
-    defer->func (defer->user_data);
-  }
+  if (ipc_agenda_get_deadline (&self->agenda, &deadline_us)) /* otherwise the clock need not be read */
+    ipc_agenda_run_timers (&self->agenda, g_get_monotonic_time ());
 }
 
 static void
@@ -328,7 +313,7 @@ turn (IpcPoller *self)
 {
   run_ready (self);
   run_timers (self);
-  run_deferred (self);
+  ipc_agenda_run_deferred (&self->agenda);
 }
 
 /* A node in a thread without a context of its own hangs on the default one, which another thread may be running. */
@@ -359,10 +344,17 @@ poller_dispatch (IpcPoller *self)
   self->turn_wanted = FALSE;
   if (self->source != NULL && self->epilogue != NULL) {
     self->epilogue (self->epilogue_data);
-    run_deferred (self); /* what the callbacks have sent */
+    ipc_agenda_run_deferred (&self->agenda); /* what the callbacks have sent */
   }
 
   poller_unref (self);
+}
+
+/* Letters that any thread posts there are delivered in turns, also in those of blocking calls. */
+IpcMailbox *
+ipc_poller_get_mailbox (IpcPoller *self)
+{
+  return self->mailbox;
 }
 
 /**

@@ -4,10 +4,12 @@
 #include <gio/gio.h>
 #include <sys/epoll.h>
 
+#include "ipc-agenda.h"
+#include "ipc-mailbox.h"
+
 typedef struct _IpcPoller IpcPoller;
 
 typedef void (*IpcWatchFunc) (guint32 events, gpointer user_data);
-typedef void (*IpcFunc) (gpointer user_data);
 
 /* A descriptor in the poller's set. Embedded in its owner; all zero (and fd -1) when not in use. */
 typedef struct {
@@ -16,23 +18,6 @@ typedef struct {
   IpcWatchFunc func;
   gpointer user_data;
 } IpcWatch;
-
-/* A moment at which something is to be done. Embedded in its owner. */
-typedef struct {
-  GList link;
-  gint64 deadline_us; /* on the monotonic clock */
-  gboolean running;
-  IpcFunc func;
-  gpointer user_data;
-} IpcTimer;
-
-/* Something to be done at the end of the present turn, or of one that is started for it. Embedded in its owner. */
-typedef struct {
-  GList link;
-  gboolean queued;
-  IpcFunc func;
-  gpointer user_data;
-} IpcDefer;
 
 IpcPoller *ipc_poller_new (GMainContext *context, const char *name, GError **error);
 void ipc_poller_free (IpcPoller *self);
@@ -50,4 +35,5 @@ void ipc_poller_cancel_defer (IpcPoller *self, IpcDefer *defer);
 
 void ipc_poller_set_epilogue (IpcPoller *self, IpcFunc func, gpointer user_data);
 void ipc_poller_want_turn (IpcPoller *self);
+IpcMailbox *ipc_poller_get_mailbox (IpcPoller *self);
 void ipc_poller_turn_blocking (IpcPoller *self, GCancellable *cancellable);

@@ -21,8 +21,8 @@ struct _IpcSend {
 
   GBytes *payload; /* (owned) (nullable) until it is done */
   IpcSendFlags flags;
-  guint64 sequence; /* 0 until it is queued */
-  gpointer client;  /* (unowned) (nullable) while it is in the outbox */
+  guint64 sequence; /* 0 until it is in the outbox */
+  gpointer client;  /* (unowned) (nullable) while it is in the outbox, or waits for room there */
   IpcTimer deadline;
   GSource *cancel_source; /* (owned) (nullable) */
 
@@ -31,7 +31,7 @@ struct _IpcSend {
   GBytes *response; /* (owned) (nullable) */
   GError *error;    /* (owned) (nullable) */
   guint64 epoch;    /* in which it was answered; 0 if it was not */
-  GList link;       /* in the node's queue of calls whose callbacks are due */
+  GList link;       /* among those that wait for room, and then those whose callbacks are due */
 };
 
 /* Objects to be used again. All zero when empty. */

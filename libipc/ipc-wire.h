@@ -11,6 +11,9 @@
 /* The word of the group file has 48 bits for it. */
 #define IPC_EPOCH_MAX ((G_GUINT64_CONSTANT (1) << 48) - 1)
 
+/* The ledger keeps a bit beside them. */
+#define IPC_SEQUENCE_END (G_GUINT64_CONSTANT (1) << 63)
+
 /* What a stranger may make us buffer before the handshake is done: HELLO and WELCOME have 40 bytes, REFUSED a
  * sentence. */
 #define IPC_WIRE_HANDSHAKE_PAYLOAD_MAX 1024
@@ -39,6 +42,8 @@ typedef enum {
 
 /* On MESSAGE: it was sent before, on a connection that ended. */
 #define IPC_FRAME_FLAG_REPEAT 1
+/* On MESSAGE: it must not be handed over again once a handler may have begun on it. */
+#define IPC_FRAME_FLAG_ONCE 2
 
 typedef enum {
   IPC_REFUSAL_PROTOCOL = 1,

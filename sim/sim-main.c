@@ -1,123 +1,64 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
-#include <gio/gio.h>
-#include <glib/gstdio.h>
+#include <glib.h>
 #include <locale.h>
-#include <stdio.h>
-#include <unistd.h>
 
-#include "sim-checker.h"
-#include "sim-node.h"
-#include "sim-report.h"
-#include "sim-run-dir.h"
-#include "sim-supervisor.h"
+#include "sim-check.h"
+#include "sim-list.h"
+#include "sim-options.h"
+#include "sim-run.h"
 
 /*
- * ipc-sim: one program for the supervisor and, started by it, the nodes.
+ * ipc-sim: finds the command that was asked for. Without one it is a run, so that options alone will do.
  */
 
-/* Prints and writes the report, and finds the exit status. */
-static int
-conclude (const SimReport *report)
-{
-  g_autofree char *text = sim_report_to_text (report);
-  g_autofree char *json = sim_report_to_json (report);
-  g_autoptr (GError) error = NULL;
+typedef struct {
+  const char *name;
+  int (*run) (int argc, char **argv); /* argv begins with the command; returns the exit status */
+} Command;
 
-  fputs (text, stdout);
-  if (report->options->json != NULL && !g_file_set_contents (report->options->json, json, -1, &error)) {
-    g_printerr ("ipc-sim: %s\n", error->message);
-    return SIM_EXIT_CANNOT_RUN;
+static const Command commands[] = {
+  { "run", sim_run_main },
+  { "check", sim_check_main },
+  { "list", sim_list_main },
+};
+
+/* (nullable) */
+static const Command *
+find_command (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++) {
+    if (g_str_equal (commands[i].name, name))
+      return &commands[i];
   }
-  if (!sim_verdict_held (report->verdict))
-    return SIM_EXIT_BROKEN;
-  return sim_report_has_enough (report) ? SIM_EXIT_HELD : SIM_EXIT_TOO_LITTLE;
-}
-
-static void
-keep (const SimHistory *history, const char *run_dir)
-{
-  g_autofree char *path = g_build_filename (run_dir, "history.txt", NULL);
-  g_autoptr (GError) error = NULL;
-
-  if (!sim_history_write (history, path, &error))
-    g_printerr ("ipc-sim: %s\n", error->message);
-  g_printerr ("Records and logs are in %s, all events in %s\n", run_dir, path);
+  return NULL;
 }
 
 static int
-run_and_check (const SimOptions *options, const char *run_dir)
+complain (const char *name)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SimHistory) history = NULL;
-  g_autoptr (SimVerdict) verdict = NULL;
-  SimMeasure measure;
-  SimReport report = { .options = options, .measure = &measure };
-  int status;
+  g_autoptr (GString) names = g_string_new (NULL);
 
-  history = sim_supervisor_run (options, run_dir, &report.duration_s, &error);
-  if (history == NULL) {
-    g_printerr ("ipc-sim: %s\n", error->message);
-    return SIM_EXIT_CANNOT_RUN;
-  }
-
-  verdict = sim_checker_check (history);
-  sim_measure_run (history, &measure);
-  report.verdict = verdict;
-  status = conclude (&report);
-  if (options->keep || status == SIM_EXIT_BROKEN)
-    keep (history, run_dir);
-  return status;
-}
-
-/* Better now than after the run. */
-static gboolean
-check_json_path (const SimOptions *options, GError **error)
-{
-  int fd = options->json != NULL ? g_open (options->json, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
-
-  if (options->json != NULL && fd < 0) {
-    g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errno), "Cannot write %s: %s", options->json,
-                 g_strerror (errno));
-    return FALSE;
-  }
-  if (fd >= 0)
-    close (fd);
-  return TRUE;
-}
-
-static int
-simulate (const SimOptions *options)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *run_dir = check_json_path (options, &error) ? sim_run_dir_make (options->dir, &error) : NULL;
-  int status;
-
-  if (run_dir == NULL) {
-    g_printerr ("ipc-sim: %s\n", error->message);
-    return SIM_EXIT_CANNOT_RUN;
-  }
-
-  g_printerr ("seed %" G_GINT64_FORMAT "\n", options->seed);
-  status = run_and_check (options, run_dir);
-
-  if (!options->keep && status != SIM_EXIT_BROKEN)
-    sim_run_dir_remove (run_dir);
-  return status;
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", commands[i].name);
+  g_printerr ("ipc-sim: there is no command “%s”; there are: %s. See ipc-sim --help\n", name, names->str);
+  return SIM_EXIT_CANNOT_RUN;
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SimOptions) options = NULL;
+  g_autofree char *name = NULL;
+  const Command *command;
 
   setlocale (LC_ALL, "");
-  options = sim_options_parse (&argc, &argv, &error);
-  if (options == NULL) {
-    g_printerr ("ipc-sim: %s\n", error->message);
-    return SIM_EXIT_CANNOT_RUN;
-  }
-  return options->node >= 0 ? sim_node_run (options) : simulate (options);
+  g_set_prgname ("ipc-sim");
+  if (argc < 2 || argv[1][0] == '-')
+    return sim_run_main (argc, argv);
+
+  command = find_command (argv[1]);
+  if (command == NULL)
+    return complain (argv[1]);
+  name = g_strdup_printf ("ipc-sim %s", command->name);
+  g_set_prgname (name); /* for its --help */
+  return command->run (argc - 1, argv + 1);
 }

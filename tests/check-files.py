@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""check-files.py TREE: every source says its licence, and no file of the library is too long to be read at once."""
+"""check-files.py TREE: every source says its licence, and no file of the library is too long, or too wide, to be read."""
 
 import os
 import pathlib
 import sys
 
 LICENCE = "SPDX-License-Identifier: LGPL-2.1-or-later"
-SUFFIXES = {".build", ".c", ".h", ".in", ".py", ".sh", ".supp"}
-NAMES = {"run"}
+SUFFIXES = {".build", ".c", ".css", ".h", ".html", ".in", ".js", ".pml", ".py", ".sh", ".supp", ".xml"}
+NAMES = {"check", "run"}
 LIBRARY_LINES_MAX = 800
+LIBRARY_COLUMNS_MAX = 120
 
 
 def sources(tree):
@@ -30,6 +31,9 @@ def check(tree):
             yield f"{file}: no `{LICENCE}` in its first three lines"
         if file.parent.name == "libipc" and len(lines) > LIBRARY_LINES_MAX:
             yield f"{file}: {len(lines)} lines, more than {LIBRARY_LINES_MAX}"
+        if file.parent.name == "libipc" and file.suffix in (".c", ".h"):
+            yield from (f"{file}:{number}: {len(line)} columns, more than {LIBRARY_COLUMNS_MAX}"
+                        for number, line in enumerate(lines, 1) if len(line) > LIBRARY_COLUMNS_MAX)
     if n_files == 0:
         yield f"{tree}: no sources found"
 

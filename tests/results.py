@@ -11,7 +11,17 @@ import re
 import sys
 
 VERDICTS = {"OK": "pass", "EXPECTEDFAIL": "pass", "SKIP": "skip"}
-SKIPPED_CASE = re.compile(r"^\s*ok \d+\s+-?\s*(?P<case>\S+)\s+# SKIP\b\s*(?P<why>.*)$", re.IGNORECASE | re.MULTILINE)
+# What TAP says on standard output, and what Python's unittest says on standard error.
+SKIPPED_CASES = {
+    "stdout": re.compile(r"^\s*ok \d+\s+-?\s*(\S+)\s+# SKIP\b[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE),
+    "stderr": re.compile(r"^(\w+) \([^)\n]+\)(?:\n.*)? \.\.\. skipped (.*)$", re.MULTILINE),
+}
+
+
+def skipped_cases(test):
+    for stream, pattern in SKIPPED_CASES.items():
+        for case, why in pattern.findall(test.get(stream) or ""):
+            yield f"{case}: {why or 'no reason given'}"
 
 
 def results(flavour, log):
@@ -19,10 +29,14 @@ def results(flavour, log):
         test = json.loads(line)
         name = f"{flavour}/{test['name'].split(' / ')[-1]}"
         verdict = VERDICTS.get(test["result"], "fail")
-        yield f"{verdict} {name}" + (f" ({test['result'].lower()})" if verdict == "fail" else "")
+        skipped = list(skipped_cases(test))
         if verdict == "pass":
-            for skipped in SKIPPED_CASE.finditer(test.get("stdout") or ""):
-                yield f"skip {name}{skipped['case']} {skipped['why']}".rstrip()
+            yield f"pass {name}"
+            yield from (f"skip {name} ({case})" for case in skipped)
+        elif verdict == "skip":
+            yield f"skip {name} ({', '.join(skipped) or 'no case ran'})"
+        else:
+            yield f"fail {name} ({test['result'].lower()})"
 
 
 def main():

@@ -10,22 +10,25 @@ export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export LC_ALL=C.UTF-8
 
 # kind of work | package | why
-packages='
+read -r -d '' packages <<'END' || true # that is what it says at the end
 build|gcc|the C compiler, its linker and sanitizers
 build|libc6-dev|headers of the C library
 build|libglib2.0-dev|GLib, GObject and GIO, on which the library is built
 build|pkgconf|tells Meson where GLib is
 build|meson|the build system
 build|ninja-build|runs what Meson plans
-tests|python3|checks of the source tree, and the second client in tests/interop
+tests|python3|checks of the source tree, a second client (tests/interop) and a second checker (tests/checker)
 full|libc6-dbg|symbols that valgrind needs
 full|valgrind|memory errors and leaks
 full|strace|shows that a group at rest does nothing
 full|libgirepository1.0-dev|introspection data (GIR), of GLib and ours
 full|python3-gi|the library used from Python
+full|chromium|the browser in which the simulator's report is tested
+full|chromium-driver|what the tests give it orders through
 full|gi-docgen|the API reference
+full|spin|searches the models of election and delivery
 full|libzmq3-dev|ZeroMQ, with which the benchmark compares
-'
+END
 
 say ()
 {
@@ -49,6 +52,15 @@ missing_packages ()
   done <<<"$packages"
 }
 
+# Lays out `package|why`.
+explain ()
+{
+  local package why
+  while IFS='|' read -r package why; do
+    printf '  %-24s %s\n' "$package" "$why"
+  done
+}
+
 install_packages ()
 {
   local as_root=() names=("$@") install
@@ -56,8 +68,8 @@ install_packages ()
   if [[ $(id -u) != 0 ]]; then
     command -v sudo >/dev/null || die "not root, and no sudo. As root, run: apt-get update && $install"
     # With nobody to type a password, sudo either goes through at once or not at all.
-    [[ -t 0 ]] || sudo -n true 2>/dev/null ||
-      die "sudo asks for a password. Run: sudo apt-get update && sudo $install"
+    if [[ -t 0 ]]; then sudo true; else sudo -n true 2>/dev/null; fi ||
+      die "sudo does not let $(id -un) through. As root, run: apt-get update && $install"
     as_root=(sudo)
   fi
   as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3
@@ -81,20 +93,19 @@ setup_proc ()
 # setup KIND...: explains and installs what these kinds of work still need.
 setup ()
 {
-  local missing names=() package why
+  local missing names
   setup_proc
   command -v dpkg-query >/dev/null || {
     say 'This is not Debian: nothing is installed. Needed is what Debian calls:'
-    missing_packages "$@" | tr '|' '\t'
+    explain <<<"$(missing_packages "$@")"
+    { command -v meson && command -v ninja; } >/dev/null || die 'without meson and ninja nothing can be built'
     return
   }
   missing=$(missing_packages "$@")
   [[ -n $missing ]] || return 0
   say 'These Debian packages are missing:'
-  while IFS='|' read -r package why; do
-    printf '  %-24s %s\n' "$package" "$why"
-    names+=("$package")
-  done <<<"$missing"
+  explain <<<"$missing"
+  mapfile -t names < <(cut -d'|' -f1 <<<"$missing")
   install_packages "${names[@]}"
 }
 

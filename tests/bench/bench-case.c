@@ -55,6 +55,20 @@ static const BenchCase cases[] = {
       [BENCH_RAW] = { bench_raw_candidate, bench_raw_follow },
     },
   },
+  {
+    .name = BENCH_RESIGN,
+    .about = "the master is told to resign, to the first answer of one of 10 standbys",
+    .run = bench_run_failover,
+    .pooled = TRUE,
+    .n_in_flight = 1,
+    .n_warmup = 1,
+    .n_messages = 20,
+    .n_warmup_quick = 1,
+    .n_messages_quick = 2,
+    .sides = {
+      [BENCH_LIBIPC] = { bench_libipc_candidate, bench_libipc_follow },
+    },
+  },
 };
 
 const char *

@@ -11,6 +11,9 @@ typedef enum {
   BENCH_N_CONTENDERS,
 } BenchContender;
 
+/* The one case of fail-over in which nobody is killed: SIGUSR1 tells a candidate to resign. */
+#define BENCH_RESIGN "resign-10"
+
 /* The body of a child. It returns only when all went well (a server may never return). */
 typedef void (*BenchChildFunc) (const BenchTask *task);
 

@@ -8,7 +8,8 @@
  * One round of the fail-over case. A client sends all the time, one message after the other, and reports whenever the
  * answer comes from another process than before: who it is, and when it came (the monotonic clock is the same in all
  * processes). The parent kills whoever answers now, and the time is that from the kill to this report. Each dead
- * process is replaced at once, and the next kill waits until its replacement queues and the machine is quiet again.
+ * process is replaced at once, and the next kill waits until its replacement queues and the machine is quiet again. Or it
+ * is told to resign, and is a standby of the next.
  */
 
 #define N_STANDBYS 10
@@ -57,26 +58,30 @@ find_candidate (Failover *self, gint64 pid, GError **error)
   return NULL;
 }
 
-/* Kills the master of this pid; afterwards this is the pid of its successor. */
+/* Ends the mastership of this pid; afterwards this is the pid of its successor. */
 static gboolean
-kill_master (Failover *self, gint64 *pid, gint64 *time_ns, GError **error)
+replace_master (Failover *self, gint64 *pid, gint64 *time_ns, GError **error)
 {
   BenchProcess *master = find_candidate (self, *pid, error);
+  gboolean resigns = g_str_equal (self->task.case_name, BENCH_RESIGN);
   gint64 successor[2];
-  gint64 killed_ns;
+  gint64 ended_ns;
 
   if (master == NULL)
     return FALSE;
 
   /* Not in step with anything. */
   g_usleep (QUIET_US + g_random_int_range (0, 1000));
-  killed_ns = bench_now_ns ();
-  kill (master->pid, SIGKILL);
+  ended_ns = bench_now_ns ();
+  kill (master->pid, resigns ? SIGUSR1 : SIGKILL);
   if (!bench_process_read (self->client, successor, G_N_ELEMENTS (successor), error))
     return FALSE;
 
   *pid = successor[0];
-  *time_ns = successor[1] - killed_ns;
+  *time_ns = successor[1] - ended_ns;
+  if (resigns)
+    return TRUE;
+
   g_ptr_array_remove (self->candidates, master);
   return add_candidate (self, error);
 }
@@ -111,7 +116,7 @@ bench_run_failover (const BenchTask *task, BenchRound *round, GError **error)
   for (guint i = 0; i < task->n_warmup + task->n_messages; i++) {
     gint64 time_ns;
 
-    if (!kill_master (&self, &master_pid, &time_ns, error))
+    if (!replace_master (&self, &master_pid, &time_ns, error))
       return FALSE;
     if (i >= task->n_warmup)
       bench_round_add (round, time_ns);

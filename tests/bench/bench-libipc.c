@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib-unix.h>
 #include <libipc.h>
 #include <unistd.h>
 
@@ -28,11 +29,13 @@ start_node (const BenchTask *task, IpcMode mode, IpcHandler handler)
 {
   IpcNode *node = ipc_node_new (GROUP, mode);
   g_autoptr (GError) error = NULL;
+  guint max_pending;
 
   ipc_node_set_runtime_dir (node, task->dir);
   if (handler != NULL)
     ipc_node_set_handler (node, handler, NULL, NULL);
-  ipc_node_set_max_pending (node, MAX (ipc_node_get_max_pending (node), task->n_in_flight));
+  g_object_get (node, "max-pending", &max_pending, NULL);
+  g_object_set (node, "max-pending", MAX (max_pending, task->n_in_flight), NULL);
   if (!ipc_node_start (node, &error))
     bench_fail ("libipc: cannot start: %s", error->message);
   return node;
@@ -74,6 +77,14 @@ report_role_cb (IpcNode *node, GParamSpec *pspec, gpointer user_data)
   bench_report_ready ();
 }
 
+static gboolean
+resign_cb (gpointer node)
+{
+  ipc_node_resign_async (node, NULL, NULL, NULL);
+
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 serve (const BenchTask *task, IpcHandler handler)
 {
@@ -81,6 +92,7 @@ serve (const BenchTask *task, IpcHandler handler)
   g_autoptr (IpcNode) node = start_node (task, IPC_MODE_MASTER, handler);
   gboolean reported = FALSE;
 
+  g_unix_signal_add (SIGUSR1, resign_cb, node);
   g_signal_connect (node, "notify::role", G_CALLBACK (report_role_cb), &reported);
   report_role_cb (node, NULL, &reported);
   g_main_loop_run (loop);

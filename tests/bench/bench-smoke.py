@@ -17,8 +17,8 @@ FIGURES = {'p50', 'p99', 'rate'}
 
 
 def check_case(case, with_zeromq):
-    contenders = {'libipc', 'raw'}
-    if with_zeromq and not case['name'].startswith('failover'):
+    contenders = {'libipc'} if case['name'].startswith('resign') else {'libipc', 'raw'}
+    if with_zeromq and not case['name'].startswith(('failover', 'resign')):
         contenders.add('zeromq')
     assert set(case) == {'name', 'unit', 'results'}, case
     assert case['unit'] == 'us', case
@@ -36,7 +36,7 @@ def main():
 
     listed = subprocess.run([program, '--list'], check=True, capture_output=True, text=True).stdout
     names = {line.split()[0] for line in listed.splitlines()}
-    assert {'rtt-64', 'pipeline-64', 'failover-10'} <= names, names
+    assert {'rtt-64', 'pipeline-64', 'failover-10', 'resign-10'} <= names, names
     suffixes = [''] + [suffix for option, suffix in PLACEMENTS.items() if option in options]
     names = {name + suffix for name in names for suffix in suffixes}
 

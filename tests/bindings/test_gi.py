@@ -94,6 +94,18 @@ class Bindings(unittest.TestCase):
         message.respond(GLib.Bytes.new(b""))
         self.assertEqual(client.send_finish(self.wait(done)).get_data() or b"", b"")
 
+    def test_resign(self):
+        """A master that resigns, and is elected again because there is no other candidate."""
+        node = self.make_node(Ipc.Mode.DUAL, reverse)
+        node.send(GLib.Bytes.new(b"abc"), None)
+        epoch = node.get_epoch()
+        done = []
+        node.resign_async(None, lambda node, result, *_: done.append(node.resign_finish(result)))
+        self.assertTrue(self.wait(done))
+        self.assertEqual(node.send(GLib.Bytes.new(b"abc"), None).get_data(), b"cba")
+        self.assertGreater(node.get_epoch(), epoch)
+        self.assertEqual((node.props.priority, node.props.hang_timeout), (0, 10000))
+
     def test_errors(self):
         """Errors arrive as GLib.Error with the library's own domain."""
         self.make_node(Ipc.Mode.MASTER, refuse)

@@ -77,7 +77,7 @@ fixture_set_up (Fixture *self, gconstpointer data)
   /* What GLib makes for itself, and keeps. */
   g_type_ensure (G_TYPE_TASK);
   g_main_context_default ();
-  self->dir = g_dir_make_tmp ("libipc-test-XXXXXX", &error);
+  self->dir = g_dir_make_tmp ("libipc test-XXXXXX", &error);
   g_assert_no_error (error);
   self->nodes = g_ptr_array_new ();
   self->errors = g_ptr_array_new_with_free_func ((GDestroyNotify) g_error_free);
@@ -390,7 +390,9 @@ reply_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_assert_true ((bytes != NULL) != (self->error != NULL));
   if (bytes != NULL) {
     self->size = g_bytes_get_size (bytes);
-    self->text = self->size > 0 ? g_strndup (g_bytes_get_data (bytes, NULL), self->size) : g_strdup ("");
+    self->text = g_malloc0 (self->size + 1);
+    if (self->size > 0)
+      memcpy (self->text, g_bytes_get_data (bytes, NULL), self->size);
   }
   self->epoch = ipc_node_get_result_epoch (IPC_NODE (source), result);
   self->position = n_outcomes++;

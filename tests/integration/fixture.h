@@ -19,7 +19,7 @@ typedef struct {
 /* The outcome of one message. */
 typedef struct {
   gboolean done;
-  char *text;       /* (owned) (nullable) the response */
+  char *text;       /* (owned) (nullable) the response, with a 0 behind */
   gsize size;       /* of it */
   GError *error;    /* (owned) (nullable) */
   guint64 epoch;    /* in which it was handled */

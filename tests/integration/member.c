@@ -8,39 +8,65 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "ipc-kill-point.h"
 
 /*
  * A process that is a member of a group, for tests. It does what its options say and what it is told on its standard
  * input, and reports on its standard output, one line with one write() each, so that a kill loses nothing:
  *
- *   role ROLE EPOCH                          its role has changed
- *   handled SENDER SEQUENCE EPOCH REPEATED   its handler was given a message
- *   answered NUMBER EPOCH                    its own message has a response
- *   failed NUMBER CODE TEXT                  its own message has failed
- *   error TEXT                               an error signal
- *   child PID                                it has forked
+ *   role ROLE EPOCH                                its role has changed
+ *   handled SENDER SEQUENCE EPOCH REPEATED COUNT   its handler was given a message, for the COUNTth time
+ *   answered NUMBER EPOCH                          its own message has a response
+ *   failed NUMBER CODE TEXT                        its own message has failed
+ *   error TEXT                                     an error signal
+ *   child PID                                      it has forked
+ *   resigned                                       it was told to resign, and has
  *
- * Told: `start`, `send COUNT`, `flood COUNT` (connections that stay silent), `fork`, `close`, `stop` (SIGSTOP). It ends
- * with its parent, at the end of its input, or on SIGTERM in good order.
+ * Told: `start`, `send COUNT`, `flood COUNT` (connections that stay silent), `fork`, `resign`, `close`, `stop` (SIGSTOP),
+ * `release` (what it holds). It ends with its parent, at the end of its input, or on SIGTERM in good order.
+ *
+ * Its handler echoes, but for messages that say something else: `later` is held, `size N` gets N bytes, and `abort`,
+ * `segv`, `kill` and `loop` are the end of it, unless it is --immune.
+ *
+ * member-points is the same with kill points (ipc-kill-point.h), and has --kill-at.
  */
 
 static char *dir;
 static char *mode = NULL;
 static int hold_after = -1;
+static int hang_timeout_ms = -1;
+static int block_ms = 0;
+static int priority = 0;
+static int max_deliveries = -1;
+static gboolean immune;
 static gboolean wait_start;
+#ifdef IPC_KILL_POINTS
+static char *kill_at;
+#endif
 
 static const GOptionEntry entries[] = {
   { "dir", 0, 0, G_OPTION_ARG_STRING, &dir, "runtime directory", "DIR" },
   { "mode", 0, 0, G_OPTION_ARG_STRING, &mode, "dual, client or master", "MODE" },
   { "hold-after", 0, 0, G_OPTION_ARG_INT, &hold_after, "answer N messages and keep the others", "N" },
+  { "hang-timeout", 0, 0, G_OPTION_ARG_INT, &hang_timeout_ms, "as the property", "MS" },
+  { "block", 0, 0, G_OPTION_ARG_INT, &block_ms, "the handler blocks for so long", "MS" },
+  { "priority", 0, 0, G_OPTION_ARG_INT, &priority, "as the property", "N" },
+  { "max-deliveries", 0, 0, G_OPTION_ARG_INT, &max_deliveries, "as the property", "N" },
+  { "immune", 0, 0, G_OPTION_ARG_NONE, &immune, "messages cannot kill it", NULL },
+#ifdef IPC_KILL_POINTS
+  { "kill-at", 0, 0, G_OPTION_ARG_STRING, &kill_at, "die at the N-th pass of a point", "POINT[:N]" },
+#endif
   { "wait", 0, 0, G_OPTION_ARG_NONE, &wait_start, "start when told", NULL },
   { NULL },
 };
 
 static GMainLoop *loop;
+static GQueue held; /* of IpcMessage */
 static guint n_sent;
 
 G_GNUC_PRINTF (1, 2)
@@ -59,23 +85,80 @@ report (const char *format, ...)
     _exit (3);
 }
 
+/* What a message can tell its handler to do to the process. */
+static void
+die (const char *how)
+{
+  if (immune)
+    return;
+
+  if (strcmp (how, "abort") == 0)
+    abort ();
+  else if (strcmp (how, "segv") == 0)
+    raise (SIGSEGV);
+  else if (strcmp (how, "kill") == 0)
+    raise (SIGKILL);
+
+  while (strcmp (how, "loop") == 0)
+    pause (); /* never returns to the main loop, and leaves the processor to others */
+}
+
+static GBytes *
+new_bytes (guint size)
+{
+  guint8 *data = g_malloc (size);
+
+  for (guint i = 0; i < size; i++)
+    data[i] = (guint8) (i * 7 + size);
+
+  return g_bytes_new_take (data, size);
+}
+
+static void
+answer (IpcMessage *message, const char *text)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  guint size;
+
+  if (sscanf (text, "size %u", &size) == 1)
+    bytes = new_bytes (size);
+  else
+    bytes = ipc_message_dup_bytes (message);
+  ipc_message_respond (message, bytes);
+}
+
+static void
+release (void)
+{
+  IpcMessage *message;
+
+  while ((message = g_queue_pop_head (&held)) != NULL) {
+    answer (message, "");
+    ipc_message_unref (message);
+  }
+}
+
 static void
 handle (IpcNode *node, IpcMessage *message, gpointer user_data)
 {
-  g_autoptr (GBytes) bytes = NULL;
+  gsize size;
+  const guint8 *data = ipc_message_get_data (message, &size);
+  g_autofree char *text = g_strndup ((const char *) data, size);
 
-  report ("handled %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d",
+  report ("handled %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %u",
           ipc_peer_get_id (ipc_message_get_sender (message)), ipc_message_get_sequence (message),
-          ipc_message_get_epoch (message), ipc_message_get_redelivered (message));
-  if (hold_after == 0) {
-    ipc_message_ref (message);
+          ipc_message_get_epoch (message), ipc_message_get_redelivered (message),
+          ipc_message_get_delivery_count (message));
+  g_usleep (block_ms * 1000);
+  die (text);
+  if (hold_after == 0 || strcmp (text, "later") == 0) {
+    g_queue_push_tail (&held, ipc_message_ref (message));
     return;
   }
   if (hold_after > 0)
     hold_after--;
 
-  bytes = ipc_message_dup_bytes (message);
-  ipc_message_respond (message, bytes);
+  answer (message, text);
 }
 
 static void
@@ -106,6 +189,13 @@ static void
 closed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_main_loop_quit (loop);
+}
+
+static void
+resigned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  if (ipc_node_resign_finish (IPC_NODE (source), result, NULL))
+    report ("resigned");
 }
 
 static gboolean
@@ -183,8 +273,12 @@ input_cb (int fd, GIOCondition condition, gpointer user_data)
       start (user_data);
     else if (strcmp (input->str, "fork") == 0)
       fork_child ();
+    else if (strcmp (input->str, "resign") == 0)
+      ipc_node_resign_async (user_data, NULL, resigned_cb, NULL);
     else if (strcmp (input->str, "close") == 0)
       terminate_cb (user_data);
+    else if (strcmp (input->str, "release") == 0)
+      release ();
     else if (strcmp (input->str, "stop") == 0)
       raise (SIGSTOP);
     g_string_erase (input, 0, end - input->str + 1);
@@ -216,6 +310,27 @@ get_mode (void)
   return IPC_MODE_DUAL;
 }
 
+/* Before the node starts. Returns FALSE if the options make no sense. */
+static gboolean
+prepare (IpcNode *node)
+{
+  const struct rlimit no_core = { 0, 0 };
+
+  setrlimit (RLIMIT_CORE, &no_core);
+  ipc_node_set_runtime_dir (node, dir);
+  g_object_set (node, "priority", priority, NULL);
+  if (hang_timeout_ms != -1)
+    g_object_set (node, "hang-timeout", hang_timeout_ms, NULL);
+  if (max_deliveries != -1)
+    g_object_set (node, "max-deliveries", max_deliveries, NULL);
+#ifdef IPC_KILL_POINTS
+  if (kill_at != NULL && !ipc_kill_point_arm_by_name (kill_at))
+    return FALSE;
+#endif
+
+  return TRUE;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -233,7 +348,8 @@ main (int argc, char **argv)
 
   loop = g_main_loop_new (NULL, FALSE);
   node = ipc_node_new ("test", get_mode ());
-  ipc_node_set_runtime_dir (node, dir);
+  if (!prepare (node))
+    return 2;
   ipc_node_set_handler (node, handle, NULL, NULL);
   g_signal_connect (node, "notify::role", G_CALLBACK (role_cb), NULL);
   g_signal_connect (node, "error", G_CALLBACK (error_cb), NULL);

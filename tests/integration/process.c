@@ -74,18 +74,30 @@ output_cb (int fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* Options have no spaces in them, but paths may have. */
+static GStrv
+make_argv (const char *program, const char *dir, const char *options)
+{
+  g_auto (GStrv) words = g_strsplit (options, " ", -1);
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_strv_builder_add_many (builder, program, "--dir", dir, NULL);
+  g_strv_builder_addv (builder, (const char **) words);
+  return g_strv_builder_end (builder);
+}
+
 /**
- * member_spawn:
+ * member_spawn_program:
+ * @program: member, member-points or streamer
  * @name: for messages
- * @options: for member.c, separated by spaces
+ * @options: for it, separated by spaces
  */
 Member *
-member_spawn (Fixture *fixture, const char *name, const char *options)
+member_spawn_program (Fixture *fixture, const char *program, const char *name, const char *options)
 {
   Member *self = g_new0 (Member, 1);
-  g_autofree char *program = g_test_build_filename (G_TEST_BUILT, "integration", "member", NULL);
-  g_autofree char *line = g_strdup_printf ("%s --dir %s %s", program, fixture->dir, options);
-  g_auto (GStrv) argv = g_strsplit (line, " ", -1);
+  g_autofree char *path = g_test_build_filename (G_TEST_BUILT, "integration", program, NULL);
+  g_auto (GStrv) argv = make_argv (path, fixture->dir, options);
   g_autoptr (GError) error = NULL;
 
   self->fixture = fixture;
@@ -106,6 +118,12 @@ member_spawn (Fixture *fixture, const char *name, const char *options)
   return self;
 }
 
+Member *
+member_spawn (Fixture *fixture, const char *name, const char *options)
+{
+  return member_spawn_program (fixture, "member", name, options);
+}
+
 void
 member_kill (Member *self)
 {
@@ -114,7 +132,25 @@ member_kill (Member *self)
   member_wait_end (self);
 }
 
-/* Waits for the process and returns its exit code, or -1 when a signal has ended it. */
+/* When this returns, no thread of the process runs any more. */
+void
+member_stop (Member *self)
+{
+  int status;
+
+  g_assert_cmpint (self->pid, >, 0);
+  g_assert_cmpint (kill (self->pid, SIGSTOP), ==, 0);
+  g_assert_cmpint (waitpid (self->pid, &status, WUNTRACED), ==, self->pid);
+  g_assert_true (WIFSTOPPED (status));
+}
+
+void
+member_continue (Member *self)
+{
+  g_assert_cmpint (kill (self->pid, SIGCONT), ==, 0);
+}
+
+/* Waits for the process and returns its exit code, or minus the number of the signal that has ended it. */
 int
 member_wait_end (Member *self)
 {
@@ -124,7 +160,7 @@ member_wait_end (Member *self)
   self->pid = 0;
   self->role = IPC_ROLE_IDLE;
 
-  return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
+  return WIFEXITED (status) ? WEXITSTATUS (status) : -WTERMSIG (status);
 }
 
 /* What a dead process has still written. */
@@ -224,9 +260,9 @@ members_handled (Fixture *fixture)
       const char *line = member->lines->pdata[j];
       Handled handled;
 
-      if (sscanf (line, "handled %32s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d", handled.sender,
-                  &handled.sequence, &handled.epoch, &handled.redelivered)
-          == 4)
+      if (sscanf (line, "handled %32s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %u", handled.sender,
+                  &handled.sequence, &handled.epoch, &handled.redelivered, &handled.count)
+          == 5)
         g_array_append_val (all, handled);
     }
   }

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-/* A process that is a member of the group (member.c), and what it has reported. */
+/* A process that is a member of the group (member.c, streamer.c), and what it has reported. */
 typedef struct {
   Fixture *fixture; /* (unowned) */
   char *name;       /* (owned) */
@@ -26,12 +26,16 @@ typedef struct {
   guint64 sequence;
   guint64 epoch;
   gboolean redelivered;
+  guint count; /* of deliveries, this one included */
 } Handled;
 
+Member *member_spawn_program (Fixture *fixture, const char *program, const char *name, const char *options);
 Member *member_spawn (Fixture *fixture, const char *name, const char *options);
 void member_free (Member *self);
 void member_tell (Member *self, const char *command);
 void member_kill (Member *self);
+void member_stop (Member *self);
+void member_continue (Member *self);
 void member_read_to_end (Member *self);
 int member_wait_end (Member *self);
 gboolean member_has (Member *self, const char *line);

@@ -61,7 +61,7 @@ test_long_failure (Fixture *self, gconstpointer data)
 
   fixture_master (self, fail_handler, &error);
   client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
-  ipc_node_set_max_message_size (client, 2000);
+  g_object_set (client, "max-message-size", 2000, NULL);
   g_assert_true (ipc_node_start (client, NULL));
 
   g_autoptr (Reply) cut = fixture_send (self, client, "fail");
@@ -279,7 +279,7 @@ test_response_too_large (Fixture *self, gconstpointer data)
 
   fixture_master (self, large_handler, NULL);
   client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
-  ipc_node_set_max_message_size (client, 5000);
+  g_object_set (client, "max-message-size", 5000, NULL);
   g_assert_true (ipc_node_start (client, NULL));
 
   g_autoptr (Reply) fits = fixture_send (self, client, "5000");
@@ -319,7 +319,7 @@ test_order (Fixture *self, gconstpointer data)
 
   fixture_master (self, order_handler, &order);
   client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
-  ipc_node_set_max_pending (client, 5000);
+  g_object_set (client, "max-pending", 5000, NULL);
   g_assert_true (ipc_node_start (client, NULL));
 
   for (int i = 0; i < 5000; i++) {

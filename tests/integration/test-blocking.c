@@ -79,6 +79,35 @@ check_stillness (Fixture *self, IpcNode *node)
   g_source_destroy (timeout);
 }
 
+/* Asks itself again within each handler, until that is refused; every level is answered with how deep it went. */
+static void
+ask_deeper (IpcNode *node, IpcMessage *message, gpointer user_data)
+{
+  guint *depth = user_data;
+  g_autoptr (GBytes) question = g_bytes_new_static ("deeper", 6);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) answer = NULL;
+
+  (*depth)++;
+  answer = ipc_node_send (node, question, NULL, &error);
+  if (answer == NULL)
+    g_assert_error (error, IPC_ERROR, IPC_ERROR_QUEUE_FULL);
+  message_respond_text (message, "deep");
+}
+
+static void
+test_depth (Fixture *self, gconstpointer data)
+{
+  guint depth = 0;
+  IpcNode *node = fixture_node (self, IPC_MODE_DUAL, ask_deeper, &depth);
+  g_autoptr (GBytes) question = g_bytes_new_static ("how deep", 8);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) answer = ipc_node_send (node, question, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (depth, ==, 64);
+}
+
 static void
 test_stillness_own (Fixture *self, gconstpointer data)
 {
@@ -298,6 +327,53 @@ test_disposed_within (Fixture *self, gconstpointer data)
                   IPC_ERROR_OUTCOME_UNKNOWN);
 }
 
+/* The handler gives the message to a thread. Its answer comes through the node's own input, so a blocking call of the
+ * same node gets it. */
+static gpointer
+answer_in_thread (gpointer user_data)
+{
+  message_respond_text (user_data, "from a thread");
+  ipc_message_unref (user_data);
+
+  return NULL;
+}
+
+static gpointer
+drop_in_thread (gpointer user_data)
+{
+  ipc_message_unref (user_data);
+
+  return NULL;
+}
+
+static void
+hand_to_thread (IpcNode *node, IpcMessage *message, gpointer user_data)
+{
+  g_thread_unref (g_thread_new ("answer", user_data, ipc_message_ref (message)));
+}
+
+static void
+test_answer_from_thread (Fixture *self, gconstpointer data)
+{
+  IpcNode *node = fixture_node (self, IPC_MODE_DUAL, hand_to_thread, answer_in_thread);
+
+  for (int i = 0; i < 100; i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GBytes) message = text_bytes ("x");
+    g_autoptr (GBytes) response = ipc_node_send_full (node, message, IPC_SEND_DEFAULT, 5000, NULL, &error);
+
+    g_assert_no_error (error);
+    g_assert_cmpmem (g_bytes_get_data (response, NULL), g_bytes_get_size (response), "from a thread", 13);
+  }
+}
+
+static void
+test_dropped_in_thread (Fixture *self, gconstpointer data)
+{
+  expect_timeout (fixture_node (self, IPC_MODE_DUAL, hand_to_thread, drop_in_thread), 0, IPC_TIMEOUT_NONE,
+                  IPC_ERROR_NO_RESPONSE);
+}
+
 static void
 test_large (Fixture *self, gconstpointer data)
 {
@@ -322,8 +398,12 @@ main (int argc, char **argv)
   fixture_add ("/blocking/timeout", "a deadline ends it, and says whether the message was sent", test_timeout);
   fixture_add ("/blocking/refused", "a node that does not run does not wait", test_refused);
   fixture_add ("/blocking/nested", "within handlers, callbacks and notifications", test_nested);
+  fixture_add ("/blocking/depth", "peers cannot fill the stack", test_depth);
   fixture_add ("/blocking/closed-within", "a node closed meanwhile lets go", test_closed_within);
   fixture_add ("/blocking/disposed-within", "a node disposed of meanwhile lets go", test_disposed_within);
+  fixture_add ("/blocking/answer-from-thread", "a worker thread may answer the node that waits",
+               test_answer_from_thread);
+  fixture_add ("/blocking/dropped-in-thread", "or drop the message", test_dropped_in_thread);
   fixture_add ("/blocking/large", "more than any buffer takes, to itself", test_large);
 
   return g_test_run ();

@@ -119,7 +119,7 @@ test_in_flight (Fixture *self, gconstpointer data)
   member_kill (first);
   g_assert_cmpuint (expect_all (self, replies), ==, 2);
   fixture_wait (self, second->handled == 100);
-  g_assert_cmpuint (second->epoch, ==, first->epoch + 1);
+  g_assert_cmpuint (second->epoch, >, first->epoch);
   g_assert_cmpuint (ipc_node_get_epoch (client), ==, second->epoch);
   member_read_to_end (first);
   g_assert_cmpuint (check_handled (self, FALSE), ==, 100);
@@ -145,7 +145,7 @@ test_kills (Fixture *self, gconstpointer data)
   guint64 epoch = 0;
   guint n_done = 0;
 
-  ipc_node_set_max_pending (client, 100000);
+  g_object_set (client, "max-pending", 100000, NULL);
   g_assert_true (ipc_node_start (client, NULL));
   for (int i = 0; i < n_candidates; i++)
     member_spawn (self, names[i % G_N_ELEMENTS (names)], "");
@@ -224,7 +224,7 @@ test_kill_standby (Fixture *self, gconstpointer data)
   after = send_many (self, client, 100);
   expect_all (self, after);
   g_assert_cmpint (members[4]->role, ==, IPC_ROLE_MASTER);
-  g_assert_cmpuint (members[4]->epoch, ==, members[0]->epoch + 1);
+  g_assert_cmpuint (members[4]->epoch, >, members[0]->epoch);
 }
 
 /* The master has forked a child that lives on with all that it was given: the lock goes with the master all the same,
@@ -247,7 +247,7 @@ test_forked_child (Fixture *self, gconstpointer data)
   g_assert_cmpint (kill (first->child, 0), ==, 0);
   fixture_expect_text (self, reply, "x");
   g_assert_cmpint (second->role, ==, IPC_ROLE_MASTER);
-  g_assert_cmpuint (second->epoch, ==, first->epoch + 1);
+  g_assert_cmpuint (second->epoch, >, first->epoch);
 }
 
 /* The child of a standby ends: its parent keeps its place, and the master its lock. */
@@ -276,7 +276,7 @@ test_forked_child_ends (Fixture *self, gconstpointer data)
   member_kill (first);
   after = fixture_send (self, client, "after");
   fixture_expect_text (self, after, "after");
-  g_assert_cmpuint (after->epoch, ==, first->epoch + 1);
+  g_assert_cmpuint (after->epoch, >, first->epoch);
 }
 
 /* Members that send, not only the test: everyone's messages are answered. */

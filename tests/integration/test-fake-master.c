@@ -260,6 +260,30 @@ test_refused_later (Fixture *self, gconstpointer data)
   expect_recovery (self, reply, listener);
 }
 
+/* The ledger has no room for what the node sends, each time it comes. */
+static void
+test_no_room (Fixture *self, gconstpointer data)
+{
+  int listener = raw_listen (self, TRUE);
+  IpcNode *client = fixture_node (self, IPC_MODE_CLIENT, NULL, NULL);
+  g_autoptr (Reply) reply = fixture_send (self, client, "patient");
+  gint64 refused_us = 0;
+
+  for (guint i = 0; i < 7; i++) {
+    g_autoptr (RawPeer) peer = raw_accept (self, listener);
+
+    raw_expect (peer, HELLO, NULL);
+    if (i == 6) /* 1 to 4 ms at first, and each time twice as long */
+      g_assert_cmpint (g_get_monotonic_time () - refused_us, >=, 32 * G_TIME_SPAN_MILLISECOND);
+    raw_welcome (peer, 7);
+    raw_expect (peer, MESSAGE, NULL);
+    raw_refuse (peer, TOO_MANY, "no room");
+    refused_us = g_get_monotonic_time ();
+    fixture_expect_error (self, IPC_ERROR, IPC_ERROR_REFUSED, "no room");
+  }
+  expect_recovery (self, reply, listener);
+}
+
 static void
 test_ping (Fixture *self, gconstpointer data)
 {
@@ -338,6 +362,7 @@ main (int argc, char **argv)
     fixture_add_data (path, "each refusal has its consequence", GUINT_TO_POINTER (code), test_refused);
   }
   fixture_add ("/fake-master/refused-later", "in the middle of everything", test_refused_later);
+  fixture_add ("/fake-master/no-room", "welcome, and refused for what was sent, again and again", test_no_room);
   fixture_add ("/fake-master/ping", "a node answers pings", test_ping);
   fixture_add ("/fake-master/other-user", "somebody else's socket is left alone", test_other_user);
 

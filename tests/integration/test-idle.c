@@ -145,7 +145,8 @@ test_strace (Fixture *self, gconstpointer data)
   for (int i = 0; i < N; i++)
     member_spawn (self, "member", "");
   fixture_wait (self, members_count_role (self, IPC_ROLE_STANDBY) == N - 1);
-  fixture_iterate_for (self, 3 * G_TIME_SPAN_SECOND); /* sweeping up behind dead candidates comes two seconds later */
+  /* Sweeping up behind dead candidates comes two seconds later, the last look of the vigil after a quarter of 10 s. */
+  fixture_iterate_for (self, 6 * G_TIME_SPAN_SECOND);
 
   g_ptr_array_add (argv, g_strdup (strace));
   g_ptr_array_add (argv, g_strdup ("-f"));

@@ -26,7 +26,7 @@ test_deadline_no_master (Fixture *self, gconstpointer data)
   IpcNode *client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
   gint64 before_us = g_get_monotonic_time ();
 
-  ipc_node_set_send_timeout (client, 20);
+  g_object_set (client, "send-timeout", 20, NULL);
   g_assert_true (ipc_node_start (client, NULL));
   g_autoptr (Reply) of_node = fixture_send (self, client, "x");
   g_autoptr (Reply) of_call = fixture_send_full (self, client, "x", 0, 40, NULL);
@@ -193,7 +193,7 @@ test_queue_full (Fixture *self, gconstpointer data)
   g_autoptr (GPtrArray) replies = g_ptr_array_new_with_free_func ((GDestroyNotify) reply_free);
   IpcNode *client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
 
-  ipc_node_set_max_pending (client, 10);
+  g_object_set (client, "max-pending", 10, NULL);
   g_assert_true (ipc_node_start (client, NULL));
   for (int i = 0; i < 10; i++)
     g_ptr_array_add (replies, fixture_send (self, client, "fits"));
@@ -232,7 +232,7 @@ test_message_too_large (Fixture *self, gconstpointer data)
 
   fixture_master (self, fixture_echo, NULL);
   client = fixture_new_node (self, IPC_MODE_CLIENT, NULL, NULL);
-  ipc_node_set_max_message_size (client, 3000);
+  g_object_set (client, "max-message-size", 3000, NULL);
   g_assert_true (ipc_node_start (client, NULL));
   expect_bytes (self, client, 3000, -1, NULL);
   expect_bytes (self, client, 3001, IPC_ERROR_MESSAGE_TOO_LARGE, "3000");
@@ -251,7 +251,7 @@ test_master_takes_less (Fixture *self, gconstpointer data)
 
   ipc_node_send_async (client, large, NULL, reply_cb, early); /* before the limit can be known */
   g_autoptr (Reply) behind = fixture_send (self, client, "behind");
-  ipc_node_set_max_message_size (master, 3000);
+  g_object_set (master, "max-message-size", 3000, NULL);
   g_assert_true (ipc_node_start (master, NULL));
   fixture_expect_failure (self, early, IPC_ERROR, IPC_ERROR_MESSAGE_TOO_LARGE, "3000");
   fixture_expect_text (self, behind, "behind");

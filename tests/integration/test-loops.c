@@ -73,6 +73,56 @@ test_nested_handler (Fixture *self, gconstpointer data)
 
 typedef struct {
   Fixture *fixture;
+  GPtrArray *order; /* of text */
+  gboolean blocking;
+  gboolean done;
+} Behind;
+
+static void
+behind_handler (IpcNode *node, IpcMessage *message, gpointer user_data)
+{
+  Behind *behind = user_data;
+  char *text = message_text (message);
+
+  g_ptr_array_add (behind->order, text);
+  if (strcmp (text, "last") == 0) {
+    behind->done = TRUE;
+  } else if (strcmp (text, "nest") == 0 && behind->blocking) {
+    g_autoptr (GBytes) bytes = text_bytes ("inner");
+    g_autoptr (GBytes) response = ipc_node_send (node, bytes, NULL, NULL);
+
+    g_assert_nonnull (response);
+    g_assert_true (behind->done); /* what came before its own message has been handled before it */
+  } else if (strcmp (text, "nest") == 0) {
+    run_nested (behind->fixture->context, &behind->done);
+  }
+  message_respond_text (message, text);
+}
+
+/* A handler that turns the main loop, or makes a blocking send, while the messages behind its own have been received
+ * together with it: they are handled in it, once and in order. */
+static void
+test_nested_behind (Fixture *self, gconstpointer data)
+{
+  g_autoptr (GPtrArray) order = g_ptr_array_new_with_free_func (g_free);
+  Behind behind = { .fixture = self, .order = order, .blocking = data != NULL };
+  IpcNode *node = fixture_node (self, IPC_MODE_DUAL, behind_handler, &behind);
+
+  fixture_wait (self, ipc_node_get_role (node) == IPC_ROLE_MASTER);
+  g_autoptr (Reply) outer = fixture_send (self, node, "nest");
+  g_autoptr (Reply) between = fixture_send (self, node, "between");
+  g_autoptr (Reply) last = fixture_send (self, node, "last");
+  fixture_expect_text (self, outer, "nest");
+  fixture_expect_text (self, between, "between");
+  fixture_expect_text (self, last, "last");
+  g_assert_cmpstr (order->pdata[0], ==, "nest");
+  g_assert_cmpstr (order->pdata[1], ==, "between");
+  g_assert_cmpstr (order->pdata[2], ==, "last");
+  g_assert_cmpuint (order->len, ==, behind.blocking ? 4 : 3);
+}
+
+typedef struct {
+  Fixture *fixture;
   Reply *other;
   gboolean done;
 } NestedCallback;
@@ -281,6 +331,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   fixture_add ("/loops/nested/handler", "the same sender's next message in a loop inside", test_nested_handler);
+  fixture_add ("/loops/nested/behind", "what was received together is handled within", test_nested_behind);
+  fixture_add_data ("/loops/nested/behind-blocking", "also by a blocking send", "", test_nested_behind);
   fixture_add ("/loops/nested/callback", "responses in a loop inside of a callback", test_nested_callback);
   fixture_add ("/loops/nested/close", "closed to the end inside of a handler", test_close_nested);
   fixture_add ("/loops/nested/dispose", "disposed of, and then a loop", test_dispose_nested);

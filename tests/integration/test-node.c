@@ -21,7 +21,7 @@ static void
 test_construct (Fixture *self, gconstpointer data)
 {
   IpcNode *node = g_object_new (IPC_TYPE_NODE, "group", " spaced\n", NULL);
-  guint n = 0;
+  guint n = 0, max_message_size, max_pending, send_timeout_ms;
 
   fixture_watch (self, node);
   g_ptr_array_add (self->nodes, node);
@@ -31,18 +31,20 @@ test_construct (Fixture *self, gconstpointer data)
   g_assert_cmpuint (ipc_node_get_epoch (node), ==, 0);
   g_assert_null (ipc_node_get_master (node));
   g_assert_null (ipc_node_get_runtime_dir (node));
-  g_assert_cmpuint (ipc_node_get_max_message_size (node), ==, 16 * 1024 * 1024);
-  g_assert_cmpuint (ipc_node_get_send_timeout (node), ==, 0);
+  g_object_get (node, "max-message-size", &max_message_size, "send-timeout", &send_timeout_ms, NULL);
+  g_assert_cmpuint (max_message_size, ==, 16 * 1024 * 1024);
+  g_assert_cmpuint (send_timeout_ms, ==, 0);
   g_assert_cmpuint (strlen (ipc_node_get_id (node)), ==, 32);
 
   g_signal_connect (node, "notify", G_CALLBACK (count_cb), &n);
   g_object_set (node, "runtime-dir", self->dir, "max-message-size", 2048, "max-pending", 7, "send-timeout", 5,
-                "handshake-timeout", 6, "allow-other-users", TRUE, NULL);
-  g_assert_cmpuint (n, ==, 6);
+                "handshake-timeout", 6, "hang-timeout", 8, "priority", -9, "allow-other-users", TRUE, NULL);
+  g_assert_cmpuint (n, ==, 8);
   g_object_set (node, "runtime-dir", self->dir, "max-message-size", 2048, "max-pending", 7, "send-timeout", 5,
-                "handshake-timeout", 6, "allow-other-users", TRUE, NULL);
-  g_assert_cmpuint (n, ==, 6); /* nothing has changed */
-  g_assert_cmpuint (ipc_node_get_max_pending (node), ==, 7);
+                "handshake-timeout", 6, "hang-timeout", 8, "priority", -9, "allow-other-users", TRUE, NULL);
+  g_assert_cmpuint (n, ==, 8); /* nothing has changed */
+  g_object_get (node, "max-pending", &max_pending, NULL);
+  g_assert_cmpuint (max_pending, ==, 7);
   g_assert_cmpstr (ipc_node_get_runtime_dir (node), ==, self->dir);
 }
 
@@ -291,8 +293,8 @@ test_misuse (Fixture *self, gconstpointer data)
   EXPECT_CRITICAL (ipc_node_new (NULL, IPC_MODE_DUAL));
   EXPECT_CRITICAL (ipc_node_start (node, NULL)); /* twice */
   EXPECT_CRITICAL (ipc_node_set_handler (node, fixture_echo, NULL, NULL));
-  EXPECT_CRITICAL (ipc_node_set_max_pending (node, 3));
-  EXPECT_CRITICAL (ipc_node_set_max_message_size (node, 4096));
+  EXPECT_CRITICAL (g_object_set (node, "max-pending", 3, NULL));
+  EXPECT_CRITICAL (g_object_set (node, "max-message-size", 4096, NULL));
   EXPECT_CRITICAL (ipc_node_set_runtime_dir (node, "/"));
   EXPECT_CRITICAL (ipc_node_send_async (node, NULL, NULL, NULL, NULL));
   EXPECT_CRITICAL (ipc_node_send_full_async (node, bytes, 0, -2, NULL, NULL, NULL));

@@ -96,7 +96,7 @@ static const BadFrame bad_frames[] = {
   { "response", TRUE, 0, { 0, RESPONSE, 0, 0, 1, 1 }, "side" },
   { "failure", TRUE, 0, { 7, FAILURE, 0, 0, 1, 1 }, "side" },
   { "message-0", TRUE, 0, { 0, MESSAGE, 0, 0, 0, 0 }, "sequence" },
-  { "message-flag", TRUE, 0, { 0, MESSAGE, 2, 0, 1, 0 }, "flag" },
+  { "message-flag", TRUE, 0, { 0, MESSAGE, 4, 0, 1, 0 }, "flag" },
   { "message-fds", TRUE, 0, { 0, MESSAGE, 0, 1, 1, 0 }, "descriptors" },
   { "message-too-large", TRUE, 0, { 16 * 1024 * 1024 + 1, MESSAGE, 0, 0, 1, 0 }, "larger" },
   { "message-endless", TRUE, 0, { 0xffffffff, MESSAGE, 0, 0, 1, 0 }, "larger" },

@@ -188,7 +188,7 @@ main (int argc, char **argv)
   closing = (Closing) { node, &master };
   ipc_node_set_runtime_dir (node, runtime_dir);
   g_object_set (node, "handshake-timeout", (guint) handshake_timeout_ms, NULL);
-  ipc_node_set_max_message_size (node, (guint) max_message_size);
+  g_object_set (node, "max-message-size", (guint) max_message_size, NULL);
   ipc_node_set_handler (node, on_message, &master, NULL);
   g_signal_connect (node, "notify::role", G_CALLBACK (on_role), NULL);
   g_unix_signal_add (SIGTERM, on_sigterm, &closing);

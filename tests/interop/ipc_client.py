@@ -75,6 +75,7 @@ class Message:
         self.future = future
         self.link = None  # on which it was sent last
         self.repeat = False  # it was sent to a master that may have begun on it
+        self.epoch = 0  # then: of the first such master
 
     @property
     def maybe_handled(self):
@@ -250,11 +251,18 @@ class Client:
         try:
             directory = group_directory(self.group, self.runtime_dir)
             self._watch.add(directory)  # before looking: what comes later is seen
-            hello = Hello(self.node_id, self.newest_epoch, self.max_message_size)
+            hello = Hello(self.node_id, self.newest_epoch, self.max_message_size, oldest_epoch=self._oldest_epoch())
             self._candidate = Link(directory, hello)
         except OSError as error:
             log.debug("no master: %s", error)
             self._look_later()
+
+    def _oldest_epoch(self):
+        """The first epoch in which a master may have begun on anything that may be sent again; 0 if there is nothing."""
+        epochs = [message.epoch for message in self._outstanding.values() if message.repeat]
+        if self._link:
+            epochs.append(self._link.epoch)  # until another master says WELCOME more may be sent
+        return min(epochs, default=0)
 
     def _is_known(self):
         """Whether the socket that is there is the one to which there is a connection already."""
@@ -298,7 +306,8 @@ class Client:
         for message in self._outstanding.values():
             if message.link is link:
                 message.link = None
-                message.repeat |= goodbye is None or message.sequence <= goodbye
+                if not message.repeat and (goodbye is None or message.sequence <= goodbye):
+                    message.repeat, message.epoch = True, link.epoch
         if link.refused:
             self._look_later()
         elif not self._candidate:

@@ -16,7 +16,9 @@ FAILURE = struct.Struct("<iH")
 
 MAGIC = b"LIPC"
 VERSION = 1
-REPEAT = 1  # the one flag: this MESSAGE was sent before
+REPEAT = 1  # flag: this MESSAGE was sent before
+ONCE = 2  # flag: not to be handled again once it may have been begun
+SEQUENCE_END = 1 << 63
 HANDSHAKE_MAX = 1024  # bytes of payload before the handshake is done
 REFUSED_MAX = 1024
 MESSAGE_SIZE_MIN = 1024  # lowest max_message_size
@@ -74,10 +76,10 @@ class Rule(NamedTuple):
 
 HELLO_PHASE, OPEN = "hello", "open"
 RULES = {
-    Type.HELLO: Rule({"client": (HELLO_PHASE,)}, (HELLO.size, HELLO.size)),
+    Type.HELLO: Rule({"client": (HELLO_PHASE,)}, (HELLO.size, HELLO.size), number="any"),
     Type.WELCOME: Rule({"master": (HELLO_PHASE,)}, (WELCOME.size, WELCOME.size), number="not zero"),
     Type.REFUSED: Rule({"client": (OPEN,), "master": (HELLO_PHASE, OPEN)}, (0, REFUSED_MAX), number="not zero"),
-    Type.MESSAGE: Rule({"client": (OPEN,)}, None, "not zero", "any", REPEAT),
+    Type.MESSAGE: Rule({"client": (OPEN,)}, None, "not zero", "any", REPEAT | ONCE),
     Type.RESPONSE: Rule({"master": (OPEN,)}, None, "not zero", "not zero"),
     Type.FAILURE: Rule({"master": (OPEN,)}, None, "not zero", "not zero"),
     Type.PING: Rule({"client": (OPEN,), "master": (OPEN,)}, sequence="any"),
@@ -123,6 +125,7 @@ def decode(data, sender, phase, max_message_size):
     require(low <= length <= high, f"{type_.name} of {length} bytes")
     if type_ == Type.MESSAGE:
         require(number < sequence, f"MESSAGE {sequence} acknowledges {number}")
+        require(sequence < SEQUENCE_END, f"MESSAGE {sequence} is beyond the last number")
     if len(data) < HEADER.size + length:
         return None
     return Frame(type_, sequence, number, bytes(data[HEADER.size:HEADER.size + length]), flags)
@@ -137,10 +140,11 @@ class Hello(NamedTuple):
     version_max: int = VERSION
     magic: bytes = MAGIC
     reserved: bytes = bytes(3)
+    oldest_epoch: int = 0
 
 
 def pack_hello(hello):
-    return encode(Frame(Type.HELLO, payload=HELLO.pack(
+    return encode(Frame(Type.HELLO, number=hello.oldest_epoch, payload=HELLO.pack(
         hello.magic, hello.version_min, hello.version_max, hello.node_id, hello.max_message_size, hello.mode,
         hello.reserved, hello.newest_epoch)))
 

@@ -54,7 +54,7 @@ def read_golden(path=None):
 def encode_again(frame, content):
     """The bytes of a decoded frame, from its values."""
     if isinstance(content, Hello):
-        return ipc_frames.pack_hello(content)
+        return ipc_frames.pack_hello(content._replace(oldest_epoch=frame.number))
     if isinstance(content, Welcome):
         return ipc_frames.pack_welcome(content, frame.number)
     if isinstance(content, Failure):

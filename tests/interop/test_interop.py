@@ -22,7 +22,7 @@ import ipc_frames
 import test_frames
 from interop_case import InteropTest, Who
 from ipc_client import RemoteError
-from ipc_frames import OPEN, REPEAT, Code, Frame, Type
+from ipc_frames import ONCE, OPEN, REPEAT, Code, Frame, Type, unpack_failure
 from raw_peer import DEADLINE, RawClient
 
 IPC_ERROR_RESPONSE_LOST, IPC_ERROR_NO_RESPONSE = 9, 10
@@ -203,7 +203,7 @@ class TestFailOver(InteropTest):
         self.assertEqual(epochs, sorted(epochs))
 
     def test_killed_while_stopped(self):
-        """What a stopped master never read is sent again too, and marked: the client cannot know."""
+        """What a stopped master never read is sent again too; it is new, and the ledger knows that."""
         first = self.master()
         second = self.start()
         client = self.client()
@@ -214,7 +214,7 @@ class TestFailOver(InteropTest):
         client.submit(b"who", 0.1).exception(DEADLINE)  # by now the others are in the socket
         first.kill()
         answers = self.results(futures)
-        self.assertEqual({(answer.pid, answer.redelivered) for answer in answers}, {(second.pid, True)})
+        self.assertEqual({(answer.pid, answer.redelivered) for answer in answers}, {(second.pid, False)})
         self.assert_order(answers)
 
     def test_nobody_for_a_while(self):
@@ -344,11 +344,27 @@ class TestRepeats(InteropTest):
         self.assertEqual(Who.parse(peer.receive().payload).nth, 1)
 
     def test_never_arrived(self):
-        """Marked as a repeat, but new to this master: handled, and the handler is told."""
+        """A repeat that the ledger does not know is new, unless it is older than the ledger: then the handler is told."""
         self.master()
-        peer = self.joined()
+        peer = self.joined(oldest_epoch=self.joined().epoch)
         peer.message(1, b"who", flags=REPEAT)
-        self.assertEqual(Who.parse(peer.receive().payload)[2:], (1, True, 1))
+        self.assertEqual(Who.parse(peer.receive().payload)[2:], (1, False, 1))
+        peer = self.joined(oldest_epoch=1)
+        peer.message(1, b"who", flags=REPEAT)
+        self.assertEqual(Who.parse(peer.receive().payload)[2:], (1, True, 2))
+        peer.message(2, b"who")
+        self.assertEqual(Who.parse(peer.receive().payload)[2:], (2, False, 3))
+
+    def test_once(self):
+        """What must not be handled twice, and is older than the ledger, fails instead."""
+        self.master()
+        peer = self.joined(oldest_epoch=1)
+        peer.message(1, b"who", flags=REPEAT | ONCE)
+        answer = peer.receive()
+        self.assertEqual((answer.type, answer.sequence), (Type.FAILURE, 1))
+        self.assertEqual(unpack_failure(answer.payload).domain, "ipc-error-quark")
+        peer.message(2, b"who", flags=ONCE)
+        self.assertEqual(Who.parse(peer.receive().payload)[2:], (2, False, 1))
 
     def test_broken_connections(self):
         """The client loses its connection again and again in the middle of a stream."""
@@ -546,9 +562,9 @@ class TestViolations(InteropTest):
             self.assertEqual(peer.receive().sequence, 2 * window)
 
     def test_highest_numbers(self):
-        """Counting stops at 2^64 - 1; the master does not stop with it."""
-        highest = 2**64 - 1
-        for name, last in ("ACK", Frame(Type.ACK, number=highest)), ("GOODBYE", Frame(Type.GOODBYE)):
+        """Counting stops at 2^63 - 1; the master does not stop with it."""
+        highest = 2**63 - 1
+        for name, last in ("ACK", Frame(Type.ACK, number=2**64 - 1)), ("GOODBYE", Frame(Type.GOODBYE)):
             with self.subTest(name), self.joined() as peer:
                 peer.message(highest, b"x", acknowledged=highest - 1)
                 self.assertEqual(peer.receive().sequence, highest)
@@ -557,7 +573,7 @@ class TestViolations(InteropTest):
 
     def test_random_frames(self):
         """Frames that are well-formed one by one, in any order and with numbers from the edges."""
-        edges = [0, 1, 2, 3, 16, 17, 1023, 1024, 1025, 1026, 2**63, 2**64 - 1025, 2**64 - 1024, 2**64 - 2, 2**64 - 1]
+        edges = [0, 1, 2, 3, 16, 17, 1023, 1024, 1025, 1026, 2**63 - 2, 2**63 - 1, 2**63, 2**64 - 1025, 2**64 - 1024, 2**64 - 2, 2**64 - 1]
         payloads = [b"", b"x", b"hold", b"drop", b"late:1:x", b"fail:1:x"]
         for seed in range(300):
             dice = random.Random(seed)

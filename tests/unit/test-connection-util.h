@@ -17,6 +17,7 @@ typedef enum {
   FREE_IN_FRAME,
   FREE_IN_DRAINED,
   FREE_IN_ENDED,
+  FREE_INNERMOST, /* in the last of the nested frames */
 } FreeWhere;
 
 typedef struct {
@@ -31,6 +32,11 @@ typedef struct {
   int n_ended;
   char *violation; /* (owned) */
   guint pause_at;  /* frame */
+  guint nest_at;    /* from this frame on (0: never) whoever gets one turns the poller ... */
+  guint nest_until; /* ... until this one has come */
+  gboolean nest_blocking;
+  guint depth;
+  guint depth_max;
   FreeWhere free_where;
   int n_turns;
 } Fixture;
@@ -40,6 +46,21 @@ free_if (Fixture *fixture, FreeWhere where)
 {
   if (fixture->free_where == where)
     g_clear_pointer (&fixture->connection, ipc_connection_free);
+}
+
+/* Turns until no more comes, as a handler with a main loop or a blocking call of its own does. */
+static inline void
+nest (Fixture *fixture)
+{
+  fixture->depth++;
+  fixture->depth_max = MAX (fixture->depth_max, fixture->depth);
+  while (fixture->n_frames < fixture->nest_until && fixture->connection != NULL && fixture->n_ended == 0) {
+    if (fixture->nest_blocking)
+      ipc_poller_turn_blocking (fixture->poller, NULL);
+    else
+      g_main_context_iteration (fixture->context, TRUE);
+  }
+  fixture->depth--;
 }
 
 static inline void
@@ -58,6 +79,10 @@ frame_cb (IpcConnection *connection, const IpcFrame *frame, gpointer user_data)
   }
   if (fixture->n_frames == fixture->pause_at)
     ipc_connection_set_paused (connection, TRUE);
+  if (fixture->nest_at != 0 && fixture->n_frames >= fixture->nest_at)
+    nest (fixture);
+  if (fixture->n_frames == fixture->nest_until)
+    free_if (fixture, FREE_INNERMOST);
   free_if (fixture, FREE_IN_FRAME);
 }
 

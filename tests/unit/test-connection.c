@@ -157,6 +157,49 @@ test_paused (Fixture *fixture, gconstpointer user_data)
 }
 
 static void
+test_nested (Fixture *fixture, gconstpointer user_data)
+{
+  const guint n = 20;
+
+  g_test_summary ("Whoever is given a frame and turns the poller meanwhile gets the frames behind it, which have been "
+                  "read already; each once and in order");
+
+  fixture->nest_blocking = GPOINTER_TO_INT (user_data);
+  fixture->free_where = FREE_NEVER;
+  fixture->nest_at = 5;
+  fixture->nest_until = n + 1;
+  say_hello (fixture);
+  for (guint i = 1; i <= n; i++)
+    say_message (fixture, i, i == 12 ? 20000 : 10);
+  settle (fixture);
+  g_assert_cmpuint (fixture->last_sequence, ==, n);
+  g_assert_cmpuint (fixture->depth_max, ==, n + 1 - fixture->nest_at + 1);
+
+  fixture->nest_at = 0;
+  say_message (fixture, n + 1, 10);
+  settle (fixture);
+  g_assert_cmpuint (fixture->last_sequence, ==, n + 1);
+  fixture->n_turns = 0;
+  settle (fixture);
+  g_assert_cmpint (fixture->n_turns, ==, 0);
+}
+
+static void
+test_nested_free (Fixture *fixture, gconstpointer user_data)
+{
+  g_test_summary ("In the innermost turn the connection may be freed");
+
+  fixture->nest_at = 3;
+  fixture->nest_until = 10;
+  say_hello (fixture);
+  for (guint i = 1; i <= 20; i++)
+    say_message (fixture, i, 10);
+  settle (fixture);
+  g_assert_null (fixture->connection);
+  g_assert_cmpuint (fixture->n_frames, ==, 10);
+}
+
+static void
 test_free (Fixture *fixture, gconstpointer user_data)
 {
   g_test_summary ("The owner may free the connection in each callback; nothing of it is called afterwards");
@@ -211,6 +254,9 @@ main (int argc, char **argv)
   ADD ("write/room", test_room);
   ADD ("paused", test_paused);
   ADD ("idle", test_idle);
+  ADD_DATA ("nested/loop", test_nested, FALSE);
+  ADD_DATA ("nested/blocking", test_nested, TRUE);
+  ADD_DATA ("nested/free", test_nested_free, FREE_INNERMOST);
   for (int i = FREE_IN_FRAME; i <= FREE_IN_ENDED; i++) {
     g_autofree char *path = g_strconcat ("/connection/free/", names[i], NULL);
 

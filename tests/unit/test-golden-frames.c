@@ -37,7 +37,8 @@ judge_message (const IpcFrameHeader *header)
   IpcAnswer answer;
   const char *violation;
 
-  ipc_inbox_init (&inbox, 1024, 0, lost);
+  ipc_inbox_init (&inbox, 0, lost);
+  ipc_inbox_connected (&inbox, 1024);
   ipc_inbox_receive (&inbox, header->sequence, header->number, &answer, &violation);
   ipc_inbox_clear (&inbox);
 
@@ -59,7 +60,8 @@ judge_payload (const IpcFrame *frame)
     return ipc_wire_get_welcome (frame->payload, frame->header.length, &welcome);
   if (frame->header.type == IPC_FRAME_FAILURE)
     return ipc_wire_get_failure (frame->payload, frame->header.length, &failure);
-  if (header->type == IPC_FRAME_MESSAGE && header->number >= header->sequence)
+  if (header->type == IPC_FRAME_MESSAGE
+      && (header->number >= header->sequence || header->sequence >= IPC_SEQUENCE_END))
     return judge_message (header);
 
   return NULL;

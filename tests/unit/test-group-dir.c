@@ -94,20 +94,25 @@ expect_refused (const char *base, const char *path, const char *word)
 static void
 test_made (Fixture *fixture, gconstpointer user_data)
 {
+  static const mode_t masks[] = { 0, 0077, 0177, 0777 };
   struct stat st;
-  mode_t before = umask (0);
-  IpcGroupDir *dir = test_open_group (fixture->base);
 
   g_test_summary ("Whoever comes first makes the directory, private whatever the umask; whoever comes second uses it");
 
-  umask (before);
-  g_assert_cmpstr (ipc_group_dir_get_path (dir), ==, fixture->path);
-  g_assert_cmpint (lstat (fixture->path, &st), ==, 0);
-  g_assert_cmpint (st.st_mode, ==, S_IFDIR | 0700);
-  g_assert_true (ipc_group_dir_is_current (dir));
-  g_assert_false (ipc_group_dir_stat (dir, "socket", &st));
-  ipc_group_dir_free (dir);
-  ipc_group_dir_free (test_open_group (fixture->base));
+  for (guint i = 0; i < G_N_ELEMENTS (masks); i++) {
+    mode_t before = umask (masks[i]);
+    IpcGroupDir *dir = test_open_group (fixture->base);
+
+    umask (before);
+    g_assert_cmpstr (ipc_group_dir_get_path (dir), ==, fixture->path);
+    g_assert_cmpint (lstat (fixture->path, &st), ==, 0);
+    g_assert_cmpint (st.st_mode, ==, S_IFDIR | 0700);
+    g_assert_true (ipc_group_dir_is_current (dir));
+    g_assert_false (ipc_group_dir_stat (dir, "socket", &st));
+    ipc_group_dir_free (dir);
+    ipc_group_dir_free (test_open_group (fixture->base));
+    g_assert_cmpint (g_rmdir (fixture->path), ==, 0);
+  }
 }
 
 static void
@@ -174,6 +179,26 @@ test_links (Fixture *fixture, gconstpointer user_data)
   expect_refused (with_slash, link_to_base, "link");
   expect_refused (with_slashes, link_to_base, "link");
   g_unlink (link_to_base);
+}
+
+static void
+test_relative (Fixture *fixture, gconstpointer user_data)
+{
+  g_autofree char *before = g_get_current_dir ();
+  g_autofree char *parent = g_path_get_dirname (fixture->base);
+  g_autofree char *name = g_path_get_basename (fixture->base);
+  IpcGroupDir *dir;
+
+  g_test_summary ("A relative path leads to the same place when the process has gone elsewhere, and an empty one "
+                  "nowhere");
+
+  g_assert_cmpint (chdir (parent), ==, 0);
+  dir = test_open_group (name);
+  g_assert_cmpint (chdir (before), ==, 0);
+  g_assert_cmpstr (ipc_group_dir_get_path (dir), ==, fixture->path);
+  g_assert_true (ipc_group_dir_is_current (dir));
+  ipc_group_dir_free (dir);
+  expect_refused ("", "", "No such file");
 }
 
 static void
@@ -262,6 +287,35 @@ test_defaults (Fixture *fixture, gconstpointer user_data)
   ipc_group_dir_free (dir);
 
   g_unsetenv ("IPC_RUNTIME_DIR");
+  if (before != NULL)
+    g_setenv ("XDG_RUNTIME_DIR", before, TRUE);
+  else
+    g_unsetenv ("XDG_RUNTIME_DIR");
+}
+
+static void
+test_origin (Fixture *fixture, gconstpointer user_data)
+{
+  g_autofree char *before = g_strdup (g_getenv ("XDG_RUNTIME_DIR"));
+  g_autofree char *in_xdg = g_build_filename (fixture->base, "libipc", NULL);
+
+  g_test_summary ("A path that nobody remembers having given is no help: the error says where it came from, for the "
+                  "base and for the group in it");
+
+  expect_refused ("/nonexistent", "/nonexistent (from the property runtime-dir): ", "No such file");
+  g_setenv ("IPC_RUNTIME_DIR", "/nonexistent", TRUE);
+  expect_refused (NULL, "/nonexistent (from IPC_RUNTIME_DIR): ", "No such file");
+  g_unsetenv ("IPC_RUNTIME_DIR");
+  g_setenv ("XDG_RUNTIME_DIR", "/nonexistent", TRUE);
+  expect_refused (NULL, "/nonexistent/libipc (from XDG_RUNTIME_DIR): ", "cannot be made");
+
+  g_setenv ("XDG_RUNTIME_DIR", fixture->base, TRUE);
+  ipc_group_dir_free (test_open_group (NULL));
+  g_free (fixture->path);
+  fixture->path = g_build_filename (in_xdg, "group-of-test", NULL);
+  g_assert_cmpint (g_chmod (fixture->path, 0755), ==, 0);
+  expect_refused (NULL, fixture->path, "group-of-test (from XDG_RUNTIME_DIR): has mode 0755");
+
   if (before != NULL)
     g_setenv ("XDG_RUNTIME_DIR", before, TRUE);
   else
@@ -370,6 +424,11 @@ test_watch (Fixture *fixture, gconstpointer user_data)
   g_assert_cmpuint (reported (fixture), ==, IPC_GROUP_DIR_SOCKET);
   discard (fixture, "group");
   g_assert_cmpuint (reported (fixture), ==, IPC_GROUP_DIR_FILE);
+  for (int i = 0; i < 2; i++) { /* also when the file is there already, and a temporary one that somebody left */
+    touch (fixture, ".suspect-" TEST_NODE_ID);
+    ipc_group_dir_raise_alarm (dir, TEST_NODE_ID);
+    g_assert_cmpuint (reported (fixture), ==, IPC_GROUP_DIR_ALARM);
+  }
 
   g_assert_cmpint (g_rename (fixture->path, aside), ==, 0);
   g_assert_cmpuint (reported (fixture), ==, both);
@@ -420,9 +479,11 @@ main (int argc, char **argv)
   ADD ("open/every-mode", test_modes);
   ADD ("open/setgid-base", test_setgid_base);
   ADD ("open/links", test_links);
+  ADD ("open/relative", test_relative);
   ADD ("open/not-a-directory", test_not_a_directory);
   ADD ("open/other-user", test_other_user);
   ADD ("open/defaults", test_defaults);
+  ADD ("open/origin", test_origin);
   ADD ("reopen", test_reopen);
   ADD ("watch/everything", test_watch);
   ADD ("watch/many-events", test_overflow);

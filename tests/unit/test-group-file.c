@@ -18,6 +18,8 @@
 #define N_CREATORS 20
 #define N_ROUNDS 30
 
+#define FILE_SIZE (4096 + 8 * 1024 * 1024)
+
 typedef struct {
   char *base; /* (owned) */
   char *path; /* (owned) of the file */
@@ -69,25 +71,28 @@ check_names (Fixture *fixture, guint n_expected)
 static void
 test_new (Fixture *fixture, gconstpointer user_data)
 {
-  guint64 before = g_get_real_time () / 1000;
+  guint64 before = g_get_real_time () / 16;
+  mode_t mask = umask (0777);
   IpcGroupFile *file = open_file (fixture, 0);
   IpcWord word = ipc_group_file_get_word (file);
   g_autofree char *content = NULL;
   gsize len;
   struct stat st;
-  static const guint8 header[24] = { 'I', 'P', 'C', 'G', 'R', 'O', 'U', 'P', 1, 0, 0, 0, 0, 16, 0, 0, 0, 0, 16 };
+  static const guint8 header[24] = { 'I', 'P', 'C', 'G', 'R', 'O', 'U', 'P', 1, 0, 0, 0, 0, 16, 0, 0, 0, 16, 128, 0 };
 
-  g_test_summary ("A new file is what the protocol says, private, reserved on the disk, and begins at the wall clock");
+  g_test_summary ("A new file is what the protocol says, private whatever the umask, reserved on the disk, and begins "
+                  "at the wall clock");
 
+  umask (mask);
   g_assert_cmpuint (ipc_word_get_slot (word), ==, 0);
   g_assert_cmpuint (ipc_word_get_epoch (word), >=, before);
-  g_assert_cmpuint (ipc_word_get_epoch (word), <=, (guint64) g_get_real_time () / 1000);
+  g_assert_cmpuint (ipc_word_get_epoch (word), <=, (guint64) g_get_real_time () / 16);
   g_assert_cmpint (lstat (fixture->path, &st), ==, 0);
   g_assert_cmpint (st.st_mode, ==, S_IFREG | 0600);
   g_assert_cmpint (st.st_nlink, ==, 1);
-  g_assert_cmpint (st.st_blocks * 512, >=, 1024 * 1024);
+  g_assert_cmpint (st.st_blocks * 512, >=, FILE_SIZE);
   g_assert_true (g_file_get_contents (fixture->path, &content, &len, NULL));
-  g_assert_cmpuint (len, ==, 1024 * 1024);
+  g_assert_cmpuint (len, ==, FILE_SIZE);
   g_assert_cmpmem (content, sizeof header, header, sizeof header);
   g_assert_cmpmem (content + 64, 8, &word, 8); /* little-endian, as all machines that this runs on */
   for (gsize i = 72; i < len; i++)
@@ -96,6 +101,20 @@ test_new (Fixture *fixture, gconstpointer user_data)
   g_assert_cmpint (fcntl (ipc_group_file_get_fd (file), F_GETFD), ==, FD_CLOEXEC);
   check_names (fixture, 1);
   ipc_group_file_free (file);
+}
+
+static void
+test_next_epoch (Fixture *fixture, gconstpointer user_data)
+{
+  guint64 before = g_get_real_time () / 16;
+  guint64 far = G_GUINT64_CONSTANT (1) << 47;
+  guint64 next = ipc_group_file_next_epoch (ipc_word_make (5, 0));
+
+  g_test_summary ("The epoch to claim is the clock's, or one more than the last when that is ahead of the clock");
+
+  g_assert_cmpuint (next, >=, before);
+  g_assert_cmpuint (next, <=, (guint64) g_get_real_time () / 16);
+  g_assert_cmpuint (ipc_group_file_next_epoch (ipc_word_make (far, 7)), ==, far + 1);
 }
 
 static void
@@ -135,7 +154,7 @@ create_in_child (gpointer user_data)
   TEST_CHILD_CHECK (read (race->gate[0], &c, 1) == 0);
   file = ipc_group_file_open (dir, id, 0, &error);
   TEST_CHILD_CHECK (file != NULL);
-  TEST_CHILD_CHECK (fstat (ipc_group_file_get_fd (file), &st) == 0 && st.st_size == 1024 * 1024);
+  TEST_CHILD_CHECK (fstat (ipc_group_file_get_fd (file), &st) == 0 && st.st_size == FILE_SIZE);
   TEST_CHILD_CHECK (ipc_group_file_is_current (file, dir));
   TEST_CHILD_CHECK (ipc_group_file_get_word (file) >> 32 != 0);
   TEST_CHILD_CHECK (write (race->results[1], &st.st_ino, sizeof st.st_ino) == sizeof st.st_ino);
@@ -205,7 +224,7 @@ test_foreign (Fixture *fixture, gconstpointer user_data)
   g_autofree char *good = NULL;
   gsize len;
   static const guint headers[] = { 0, 7, 8, 12, 13, 16, 18, 23 };
-  static const gsize sizes[] = { 0, 1, 64, 4096, 1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1 };
+  static const gsize sizes[] = { 0, 1, 64, 4096, FILE_SIZE - 1, FILE_SIZE, FILE_SIZE + 1 };
 
   g_test_summary ("A file that is not ours, or of another version, is refused and left alone: its bytes may be "
                   "precious");
@@ -316,7 +335,6 @@ create_without_room (gpointer user_data)
   struct rlimit limit = { 64 * 1024, 64 * 1024 };
   g_autoptr (GError) error = NULL;
 
-  signal (SIGXFSZ, SIG_IGN);
   TEST_CHILD_CHECK (setrlimit (RLIMIT_FSIZE, &limit) == 0);
   TEST_CHILD_CHECK (ipc_group_file_open (test_open_group (fixture->base), TEST_NODE_ID, 0, &error) == NULL);
   TEST_CHILD_CHECK (g_error_matches (error, IPC_ERROR, IPC_ERROR_RUNTIME_DIR));
@@ -349,7 +367,8 @@ test_full_disk (Fixture *fixture, gconstpointer user_data)
 {
   int status;
 
-  g_test_summary ("On a full disk there is an error now, and not a SIGBUS later; and nothing is left behind");
+  g_test_summary ("On a full disk, and beyond a limit, there is an error now, and no signal now or later; and nothing "
+                  "is left behind");
 
   g_assert_cmpint (test_run_child (create_without_room, fixture), ==, 0);
   check_names (fixture, 0);
@@ -368,6 +387,7 @@ main (int argc, char **argv)
 #define ADD(path, func) g_test_add ("/group-file/" path, Fixture, NULL, set_up, func, tear_down)
   ADD ("new/content", test_new);
   ADD ("new/epoch-min", test_epoch_min);
+  ADD ("claim/next-epoch", test_next_epoch);
   ADD ("new/race", test_race);
   ADD ("new/full-disk", test_full_disk);
   ADD ("existing/foreign", test_foreign);

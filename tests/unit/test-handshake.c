@@ -64,7 +64,7 @@ fields_are_good (IpcSide from, guint type, guint64 sequence, guint64 number)
 {
   switch (type) {
   case IPC_FRAME_HELLO:
-    return sequence == 0 && number == 0;
+    return sequence == 0;
   case IPC_FRAME_WELCOME:
   case IPC_FRAME_REFUSED:
     return sequence == 0 && number != 0;
@@ -85,7 +85,7 @@ fields_are_good (IpcSide from, guint type, guint64 sequence, guint64 number)
 static gboolean
 is_good (IpcSide from, IpcPhase phase, const IpcFrameHeader *h, guint32 size_max)
 {
-  guint8 flags = h->type == IPC_FRAME_MESSAGE ? h->flags & ~1 : h->flags;
+  guint8 flags = h->type == IPC_FRAME_MESSAGE ? h->flags & ~3 : h->flags;
 
   return h->type >= 1 && h->type <= 10 && type_may_come (from, phase, h->type) && flags == 0 && h->n_fds == 0
          && length_is_good (h->type, h->length, size_max) && fields_are_good (from, h->type, h->sequence, h->number);

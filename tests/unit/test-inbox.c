@@ -17,6 +17,7 @@
 #define N_SLOTS 16
 
 typedef struct {
+  gboolean begun[N_MAX + 2]; /* by an earlier master, and not by this one */
   gboolean accepted[N_MAX + 2];
   gboolean handled[N_MAX + 2];
   guint answer_size[N_MAX + 2]; /* 0: none yet */
@@ -130,6 +131,10 @@ receive (guint sequence, guint acknowledged)
     g_assert_cmpint (verdict, ==, IPC_INBOX_NEW);
     m.newest = sequence;
     m.accepted[sequence] = TRUE;
+  } else if (m.begun[sequence]) {
+    g_assert_cmpint (verdict, ==, IPC_INBOX_BEGUN);
+    m.begun[sequence] = FALSE;
+    m.accepted[sequence] = TRUE;
   } else if (!m.accepted[sequence]) {
     g_assert_cmpint (verdict, ==, IPC_INBOX_VIOLATION);
     return FALSE;
@@ -168,7 +173,7 @@ answer_it (guint sequence, guint size)
   gboolean wanted = is_wanted (sequence);
 
   /* Not on a connection on which the message has not been repeated yet: it is answered again when it is. */
-  g_assert_true (ipc_inbox_answer (&b, sequence, IPC_FRAME_RESPONSE, answers[size])
+  g_assert_true (ipc_inbox_answer (&b, sequence, &(IpcAnswer) { answers[size], 1, IPC_FRAME_RESPONSE })
                  == (wanted && sequence <= m.on_connection));
   m.handled[sequence] = TRUE;
   if (wanted)
@@ -208,7 +213,7 @@ explore (guint depth)
       GO_ON ();
   }
   if (m.on_connection != 0) {
-    ipc_inbox_connected (&b);
+    ipc_inbox_connected (&b, WINDOW);
     m.on_connection = 0;
     GO_ON ();
   }
@@ -236,6 +241,14 @@ tear_down_answers (void)
   g_assert_cmpuint (n_answers_alive, ==, 0);
 }
 
+static gboolean
+answer_inbox (IpcInbox *inbox, guint64 sequence, GBytes *payload)
+{
+  IpcAnswer answer = { payload, 1, IPC_FRAME_RESPONSE };
+
+  return ipc_inbox_answer (inbox, sequence, &answer);
+}
+
 static void
 test_exhaustive (void)
 {
@@ -245,11 +258,61 @@ test_exhaustive (void)
   set_up_answers ();
   m = (Model) { 0 };
   n_steps = 0;
-  ipc_inbox_init (&b, WINDOW, BYTES_MAX, lost);
+  ipc_inbox_init (&b, BYTES_MAX, lost);
+  ipc_inbox_connected (&b, WINDOW);
   explore (6);
   g_test_message ("%" G_GUINT64_FORMAT " steps", n_steps);
   g_assert_cmpuint (n_steps, >, 100000);
   ipc_inbox_clear (&b);
+  tear_down_answers ();
+}
+
+static void
+test_restored (void)
+{
+  IpcAnswer answer = { NULL, 1, IPC_FRAME_RESPONSE };
+
+  g_test_summary ("The same after a take-over: what earlier masters answered is answered again, what they began comes "
+                  "once more, what they passed over never, and the rest is new");
+
+  set_up_answers ();
+  m = (Model) { .newest = 4, .begun = { [1] = TRUE, [4] = TRUE }, .accepted = { [3] = TRUE }, .handled = { [3] = TRUE } };
+  m.answer_size[3] = 4;
+  n_steps = 0;
+  ipc_inbox_init (&b, BYTES_MAX, lost);
+  ipc_inbox_restore (&b, 0, 4);
+  ipc_inbox_restore_begun (&b, 1);
+  answer.payload = answers[4];
+  ipc_inbox_restore_answer (&b, 3, &answer);
+  ipc_inbox_restore_begun (&b, 4);
+  ipc_inbox_connected (&b, WINDOW);
+  check ();
+  explore (6);
+  g_assert_cmpuint (n_steps, >, 100000);
+  ipc_inbox_clear (&b);
+  tear_down_answers ();
+}
+
+static void
+test_take_back (void)
+{
+  IpcInbox inbox;
+  IpcAnswer answer;
+  const char *violation;
+
+  g_test_summary ("A message that could not be accepted after all is new when it comes again");
+
+  set_up_answers ();
+  ipc_inbox_init (&inbox, 100, lost);
+  ipc_inbox_connected (&inbox, 4);
+  g_assert_cmpint (ipc_inbox_receive (&inbox, 1, 0, &answer, &violation), ==, IPC_INBOX_NEW);
+  g_assert_cmpint (ipc_inbox_receive (&inbox, 3, 0, &answer, &violation), ==, IPC_INBOX_NEW);
+  ipc_inbox_take_back (&inbox, 3);
+  g_assert_cmpuint (inbox.n_unanswered, ==, 1);
+  ipc_inbox_connected (&inbox, 4);
+  g_assert_cmpint (ipc_inbox_receive (&inbox, 1, 0, &answer, &violation), ==, IPC_INBOX_REPEAT);
+  g_assert_cmpint (ipc_inbox_receive (&inbox, 3, 0, &answer, &violation), ==, IPC_INBOX_NEW);
+  ipc_inbox_clear (&inbox);
   tear_down_answers ();
 }
 
@@ -263,11 +326,12 @@ test_clear (void)
   g_test_summary ("A sender that goes leaves no answers behind");
 
   set_up_answers ();
-  ipc_inbox_init (&inbox, 100, 1000, lost);
+  ipc_inbox_init (&inbox, 1000, lost);
+  ipc_inbox_connected (&inbox, 100);
   for (guint i = 1; i <= 100; i++) {
     g_assert_cmpint (ipc_inbox_receive (&inbox, i, 0, &answer, &violation), ==, IPC_INBOX_NEW);
     if (i % 3 != 0)
-      g_assert_true (ipc_inbox_answer (&inbox, i, IPC_FRAME_RESPONSE, answers[i % 8]));
+      g_assert_true (answer_inbox (&inbox, i, answers[i % 8]));
   }
   ipc_inbox_clear (&inbox);
   tear_down_answers ();
@@ -284,17 +348,18 @@ test_growth (void)
     IpcAnswer answer;
     const char *violation;
 
-    ipc_inbox_init (&inbox, 1000, 100000, lost);
+    ipc_inbox_init (&inbox, 100000, lost);
+    ipc_inbox_connected (&inbox, 1000);
     g_assert_null (ipc_inbox_acknowledge (&inbox, shift));
     for (guint i = shift + 1; i <= shift + 1000; i += 3) {
       g_assert_cmpint (ipc_inbox_receive (&inbox, i, shift, &answer, &violation), ==, IPC_INBOX_NEW);
       g_assert_cmpuint (inbox.capacity, >=, i - shift);
       g_assert_cmpuint (inbox.capacity, <=, MAX (16, 2 * (i - shift)));
-      g_assert_true (ipc_inbox_answer (&inbox, i, IPC_FRAME_RESPONSE, answers[i % 8]));
+      g_assert_true (answer_inbox (&inbox, i, answers[i % 8]));
     }
     g_assert_cmpint (ipc_inbox_receive (&inbox, shift + 1001, shift, &answer, &violation), ==, IPC_INBOX_VIOLATION);
 
-    ipc_inbox_connected (&inbox);
+    ipc_inbox_connected (&inbox, 1000);
     for (guint i = shift + 1; i <= shift + 1000; i += 3) {
       g_assert_cmpint (ipc_inbox_receive (&inbox, i, shift, &answer, &violation), ==, IPC_INBOX_REPEAT_ANSWERED);
       g_assert_true (answer.payload == answers[i % 8]);
@@ -315,14 +380,15 @@ test_gap_in_used_ring (void)
     IpcAnswer answer;
     const char *violation;
 
-    ipc_inbox_init (&inbox, 4, 100, lost);
+    ipc_inbox_init (&inbox, 100, lost);
+    ipc_inbox_connected (&inbox, 4);
     for (guint64 i = 1; i < gap; i++) {
       g_assert_cmpint (ipc_inbox_receive (&inbox, i, i - 1, &answer, &violation), ==, IPC_INBOX_NEW);
       if (i % 2 == 0)
-        g_assert_true (ipc_inbox_answer (&inbox, i, IPC_FRAME_RESPONSE, answers[2]));
+        g_assert_true (answer_inbox (&inbox, i, answers[2]));
     }
     g_assert_cmpint (ipc_inbox_receive (&inbox, gap + 1, gap - 1, &answer, &violation), ==, IPC_INBOX_NEW);
-    ipc_inbox_connected (&inbox);
+    ipc_inbox_connected (&inbox, 4);
     g_assert_cmpint (ipc_inbox_receive (&inbox, gap, gap - 1, &answer, &violation), ==, IPC_INBOX_VIOLATION);
     ipc_inbox_clear (&inbox);
   }
@@ -340,12 +406,15 @@ test_far_numbers (void)
                   "them");
 
   set_up_answers ();
-  ipc_inbox_init (&inbox, 4, 100, lost);
-  for (guint64 i = G_MAXUINT64 - 100; i != 0; i++) {
+  ipc_inbox_init (&inbox, 100, lost);
+  ipc_inbox_connected (&inbox, 4);
+  for (guint64 i = IPC_SEQUENCE_END - 100; i < IPC_SEQUENCE_END; i++) {
     g_assert_cmpint (ipc_inbox_receive (&inbox, i, i - 2, &answer, &violation), ==, IPC_INBOX_NEW);
-    g_assert_true (ipc_inbox_answer (&inbox, i, IPC_FRAME_RESPONSE, answers[2]));
+    g_assert_true (answer_inbox (&inbox, i, answers[2]));
   }
   g_assert_cmpuint (inbox.capacity, ==, 16);
+  g_assert_cmpint (ipc_inbox_receive (&inbox, IPC_SEQUENCE_END, IPC_SEQUENCE_END - 1, &answer, &violation), ==,
+                   IPC_INBOX_VIOLATION);
   g_assert_cmpint (ipc_inbox_receive (&inbox, 1, 0, &answer, &violation), ==, IPC_INBOX_VIOLATION);
   g_assert_null (ipc_inbox_acknowledge (&inbox, G_MAXUINT64));
   g_assert_cmpuint (inbox.bytes_kept, ==, 0);
@@ -359,6 +428,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/inbox/exhaustive", test_exhaustive);
+  g_test_add_func ("/inbox/restored", test_restored);
+  g_test_add_func ("/inbox/take-back", test_take_back);
   g_test_add_func ("/inbox/clear", test_clear);
   g_test_add_func ("/inbox/ring/growth", test_growth);
   g_test_add_func ("/inbox/ring/gap", test_gap_in_used_ring);

@@ -23,7 +23,7 @@ typedef struct {
 } Route;
 
 typedef struct {
-  GMainContext *context; /* (owned) */
+  IpcMailbox *mailbox; /* (owned) */
   Route *route;
   gboolean freed;
 } Fixture;
@@ -59,12 +59,12 @@ set_up (Fixture *fixture, gconstpointer user_data)
   struct ucred credentials = { 1234, 567, 89 };
   g_autoptr (IpcPeer) peer = ipc_peer_new (id, &credentials, 42);
 
-  fixture->context = g_main_context_new ();
+  fixture->mailbox = ipc_mailbox_new ();
   fixture->route = g_new0 (Route, 1);
   fixture->route->freed = &fixture->freed;
   fixture->route->route.answer = route_answer;
   fixture->route->route.free = route_free;
-  ipc_message_route_init (&fixture->route->route, fixture->context, peer, 2000);
+  ipc_message_route_init (&fixture->route->route, fixture->mailbox, peer, 2000);
 }
 
 static void
@@ -73,7 +73,7 @@ tear_down (Fixture *fixture, gconstpointer user_data)
   if (fixture->route != NULL)
     ipc_message_route_unref (&fixture->route->route);
   g_assert_true (fixture->freed);
-  g_main_context_unref (fixture->context);
+  ipc_mailbox_unref (fixture->mailbox);
 }
 
 static IpcMessage *
@@ -250,12 +250,11 @@ test_thread (Fixture *fixture, gconstpointer user_data)
 {
   GThreadFunc func = user_data;
 
-  g_test_summary ("An answer that is given in another thread arrives in the node's, by its main context, once");
+  g_test_summary ("An answer that is given in another thread arrives in the node's, by its mailbox, once");
 
   g_thread_join (g_thread_new ("handler", func, make (fixture, "hello")));
   g_assert_cmpuint (fixture->route->n_answers, ==, 0);
-  while (g_main_context_iteration (fixture->context, FALSE))
-    continue;
+  ipc_mailbox_empty (fixture->mailbox);
   g_assert_cmpuint (fixture->route->n_answers, ==, 1);
   g_assert_true (fixture->route->answered_in == g_thread_self ());
   g_assert_cmpint (fixture->route->type, ==, func == drop_in_thread ? IPC_FRAME_FAILURE : IPC_FRAME_RESPONSE);
@@ -272,8 +271,7 @@ test_threads_at_once (Fixture *fixture, gconstpointer user_data)
     threads[i] = g_thread_new ("handler", i % 2 == 0 ? respond_in_thread : drop_in_thread, make (fixture, "hello"));
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);
-  while (g_main_context_iteration (fixture->context, FALSE))
-    continue;
+  ipc_mailbox_empty (fixture->mailbox);
   g_assert_cmpuint (fixture->route->n_answers, ==, G_N_ELEMENTS (threads));
 }
 
@@ -289,7 +287,7 @@ test_route_gone (Fixture *fixture, gconstpointer user_data)
   if (user_data != NULL) {
     g_thread_join (g_thread_new ("handler", user_data, message));
     g_assert_false (fixture->freed);
-    g_assert_true (g_main_context_iteration (fixture->context, FALSE));
+    ipc_mailbox_empty (fixture->mailbox);
   } else {
     ipc_message_respond (message, NULL);
     g_assert_false (fixture->freed);
@@ -299,18 +297,18 @@ test_route_gone (Fixture *fixture, gconstpointer user_data)
 }
 
 static void
-test_context_gone (Fixture *fixture, gconstpointer user_data)
+test_mailbox_gone (Fixture *fixture, gconstpointer user_data)
 {
-  GMainContext *context = g_main_context_ref (fixture->context);
-  IpcMessage *message = make (fixture, "hello");
+  IpcMessage *early = make (fixture, "hello"), *late = make (fixture, "hello");
 
-  g_test_summary ("An answer on its way to a main context that never turns again leaks nothing");
+  g_test_summary ("An answer to a node that ends before it arrives, or has ended, goes nowhere and leaks nothing");
 
+  g_thread_join (g_thread_new ("handler", user_data, early));
+  ipc_mailbox_close (fixture->mailbox);
+  g_thread_join (g_thread_new ("handler", user_data, late));
+  ipc_mailbox_empty (fixture->mailbox);
+  g_assert_cmpuint (fixture->route->n_answers, ==, 0);
   ipc_message_route_unref (&g_steal_pointer (&fixture->route)->route);
-  g_thread_join (g_thread_new ("handler", respond_in_thread, message));
-  g_main_context_unref (context);
-  while (g_main_context_pending (fixture->context))
-    g_main_context_iteration (fixture->context, FALSE);
   g_assert_true (fixture->freed);
 }
 
@@ -334,7 +332,8 @@ main (int argc, char **argv)
   ADD ("route-gone/respond", test_route_gone);
   ADD_DATA ("route-gone/respond-in-thread", test_route_gone, respond_in_thread);
   ADD_DATA ("route-gone/drop-in-thread", test_route_gone, drop_in_thread);
-  ADD ("route-gone/context-gone", test_context_gone);
+  ADD_DATA ("mailbox-gone/respond", test_mailbox_gone, respond_in_thread);
+  ADD_DATA ("mailbox-gone/drop", test_mailbox_gone, drop_in_thread);
 
   return g_test_run ();
 }

@@ -80,12 +80,13 @@ static void
 check (void)
 {
   guint n_pending = 0, n_in_flight = 0;
-  gsize bytes = 0;
+  gsize bytes = 0, bytes_pending = 0;
 
   for (guint i = 1; i <= m.last; i++) {
     gboolean pending = m.status[i] != MODEL_DONE && m.wanted[i];
 
     n_pending += pending;
+    bytes_pending += pending ? m.size[i] : 0;
     n_in_flight += m.status[i] == MODEL_SENT;
     bytes += m.status[i] == MODEL_SENT ? m.size[i] : 0;
     g_assert_true (ipc_outbox_peek (&o, i) == (pending ? &labels[i] : NULL));
@@ -98,6 +99,7 @@ check (void)
   g_assert_null (ipc_outbox_peek (&o, m.last + 1));
   g_assert_null (ipc_outbox_peek (&o, G_MAXUINT64));
   g_assert_cmpuint (o.n_pending, ==, n_pending);
+  g_assert_cmpuint (o.bytes_pending, ==, bytes_pending);
   g_assert_cmpuint (o.n_in_flight, ==, n_in_flight);
   g_assert_cmpuint (o.bytes_in_flight, ==, bytes);
   g_assert_cmpuint (o.last, ==, m.last);

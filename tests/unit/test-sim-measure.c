@@ -231,6 +231,123 @@ test_failover_disturbed (void)
   g_assert_cmpfloat (result.disturbed.max_us, ==, 3000);
 }
 
+static SimFaultCounts
+faults_of (SimHistory *history, SimFault fault)
+{
+  return measure (history).faults[fault];
+}
+
+static void
+add_fault (SimHistory *history, gint64 at_ms, guint32 node, SimEntryKind kind, guint64 epoch, SimFault fault)
+{
+  add (history, at_ms, node, (SimEntry) { .kind = (guint16) kind, .epoch = epoch, .code = (gint32) fault });
+}
+
+/* The end of a standby or a client is no fail-over. */
+static void
+test_kill_of_others (void)
+{
+  g_autoptr (SimHistory) history = make_history ();
+  SimMeasure result;
+
+  add_sent (history, 1, 2, 1);
+  add_sent (history, 1, 3, 1);
+  add_fault (history, 2, 1, SIM_ENTRY_KILLED, 0, SIM_FAULT_KILL_STANDBY);
+  add_fault (history, 3, 2, SIM_ENTRY_KILLED, 0, SIM_FAULT_KILL_CLIENT);
+  add_answered (history, 4, 3, 1, 101);
+  add_fault (history, 5, 3, SIM_ENTRY_KILLED, 0, SIM_FAULT_KILL_CLIENT);
+  result = measure (history);
+
+  g_assert_cmpuint (result.n_kills, ==, 0);
+  g_assert_cmpuint (result.failover.count, ==, 0);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_STANDBY].n_effective, ==, 1);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_CLIENT].n_injected, ==, 2);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_CLIENT].n_effective, ==, 1); /* the other one had nothing on its way */
+}
+
+static void
+test_kill_point (void)
+{
+  g_autoptr (SimHistory) history = make_history ();
+  SimMeasure result;
+
+  add_fault (history, 1, 0, SIM_ENTRY_PLANNED, 0, SIM_FAULT_KILL_AT);
+  add_fault (history, 1, 0, SIM_ENTRY_INJECTED, 0, SIM_FAULT_KILL_AT);
+  add_fault (history, 1, 1, SIM_ENTRY_INJECTED, 0, SIM_FAULT_KILL_AT);
+  add (history, 2, 0,
+       (SimEntry) {
+           .kind = SIM_ENTRY_KILLED, .epoch = 100, .code = SIM_FAULT_KILL_AT, .number = 1 + IPC_KILL_POINT_ACCEPTED });
+  add_answered (history, 5, 2, 1, 101);
+  result = measure (history);
+
+  g_assert_cmpuint (result.n_kills, ==, 1);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_AT].n_planned, ==, 1);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_AT].n_injected, ==, 2);
+  g_assert_cmpuint (result.faults[SIM_FAULT_KILL_AT].n_effective, ==, 1);
+  g_assert_cmpuint (result.n_at_point[IPC_KILL_POINT_ACCEPTED], ==, 1);
+  g_assert_cmpuint (result.by_cause[SIM_FAULT_KILL_AT].count, ==, 1);
+  g_assert_cmpuint (result.failover.count, ==, 0); /* plain kills only */
+}
+
+/* A stop that nobody was replaced for had no effect. */
+static void
+check_stop (SimFault fault)
+{
+  g_autoptr (SimHistory) replaced = make_history ();
+  g_autoptr (SimHistory) ignored = make_history ();
+
+  add_fault (replaced, 1, 0, SIM_ENTRY_STOPPED, 100, fault);
+  add_answered (replaced, 401, 2, 1, 101);
+  add_fault (ignored, 1, 0, SIM_ENTRY_STOPPED, 100, fault);
+  add_answered (ignored, 401, 2, 1, 100);
+
+  g_assert_cmpuint (faults_of (replaced, fault).n_effective, ==, 1);
+  g_assert_cmpfloat (measure (replaced).by_cause[fault].max_us, ==, 400000);
+  g_assert_cmpuint (faults_of (ignored, fault).n_injected, ==, 1);
+  g_assert_cmpuint (faults_of (ignored, fault).n_effective, ==, 0);
+}
+
+static void
+test_stop (void)
+{
+  check_stop (SIM_FAULT_STOP);
+  check_stop (SIM_FAULT_HALT);
+}
+
+static void
+test_resign (void)
+{
+  g_autoptr (SimHistory) history = make_history ();
+  SimMeasure result;
+
+  add (history, 1, 0, (SimEntry) { .kind = SIM_ENTRY_RESIGNING, .epoch = 100 });
+  add_answered (history, 2, 2, 1, 100); /* it still answers what it has accepted */
+  add_answered (history, 4, 2, 2, 101);
+  add (history, 5, 0, (SimEntry) { .kind = SIM_ENTRY_RESIGNED, .epoch = 100 });
+  result = measure (history);
+
+  g_assert_cmpuint (result.n_kills, ==, 0);
+  g_assert_cmpuint (result.faults[SIM_FAULT_RESIGN].n_effective, ==, 1);
+  g_assert_cmpfloat (result.by_cause[SIM_FAULT_RESIGN].max_us, ==, 3000);
+}
+
+static void
+test_poison (void)
+{
+  g_autoptr (SimHistory) history = make_history ();
+  SimMeasure result;
+
+  add (history, 1, 2, (SimEntry) { .kind = SIM_ENTRY_SENT, .number = 1, .flags = SIM_ENTRY_POISON });
+  add_handled (history, 2, 0, 100, 2, 1);
+  add (history, 3, 0, (SimEntry) { .kind = SIM_ENTRY_ABORTING, .epoch = 100 });
+  result = measure (history);
+
+  g_assert_cmpuint (result.n_kills, ==, 1);
+  g_assert_cmpuint (result.n_kills_begun, ==, 1);
+  g_assert_cmpuint (result.faults[SIM_FAULT_POISON].n_injected, ==, 1);
+  g_assert_cmpuint (result.faults[SIM_FAULT_POISON].n_effective, ==, 1);
+}
+
 static void
 test_quantiles (void)
 {
@@ -260,6 +377,11 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-measure/kill/begun", test_kill_of_begun);
   g_test_add_func ("/sim-measure/kill/own-messages", test_kill_with_own_messages);
   g_test_add_func ("/sim-measure/kill/messages-of-the-next", test_kill_with_messages_of_the_next);
+  g_test_add_func ("/sim-measure/kill/others", test_kill_of_others);
+  g_test_add_func ("/sim-measure/kill/point", test_kill_point);
+  g_test_add_func ("/sim-measure/stop", test_stop);
+  g_test_add_func ("/sim-measure/resign", test_resign);
+  g_test_add_func ("/sim-measure/poison", test_poison);
   g_test_add_func ("/sim-measure/failover", test_failover);
   g_test_add_func ("/sim-measure/failover/twice", test_failover_twice);
   g_test_add_func ("/sim-measure/failover/disturbed", test_failover_disturbed);

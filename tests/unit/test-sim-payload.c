@@ -11,6 +11,14 @@
 
 #define SIZE_MAX_BYTES 200
 
+static GBytes *
+new_message (guint64 number)
+{
+  SimMessage content = { 5, SIM_DEED_STOP, number };
+
+  return sim_payload_new_message (&content, SIZE_MAX_BYTES);
+}
+
 static const SimAnswer sample = { .handler = 3, .sender = 5, .number = 77, .epoch = 1700000000123 };
 
 static void
@@ -19,16 +27,16 @@ test_message (void)
   gsize smallest = G_MAXSIZE, largest = 0;
 
   for (guint64 number = 1; number <= 1000; number++) {
-    g_autoptr (GBytes) message = sim_payload_new_message (5, number, SIZE_MAX_BYTES);
+    g_autoptr (GBytes) message = new_message (number);
     gsize size = g_bytes_get_size (message);
-    guint32 sender = 0;
-    guint64 read = 0;
+    SimMessage read = { 0 };
 
     smallest = MIN (smallest, size);
     largest = MAX (largest, size);
-    g_assert_true (sim_payload_read_message (g_bytes_get_data (message, NULL), size, SIZE_MAX_BYTES, &sender, &read));
-    g_assert_cmpuint (sender, ==, 5);
-    g_assert_cmpuint (read, ==, number);
+    g_assert_true (sim_payload_read_message (g_bytes_get_data (message, NULL), size, SIZE_MAX_BYTES, &read));
+    g_assert_cmpuint (read.sender, ==, 5);
+    g_assert_cmpuint (read.number, ==, number);
+    g_assert_cmpint (read.deed, ==, SIM_DEED_STOP);
   }
   g_assert_cmpuint (smallest, ==, SIM_PAYLOAD_SIZE_MIN);
   g_assert_cmpuint (largest, >, SIZE_MAX_BYTES - 5);
@@ -40,7 +48,7 @@ static GBytes *
 make_long_message (void)
 {
   for (guint64 number = 1;; number++) {
-    g_autoptr (GBytes) message = sim_payload_new_message (5, number, SIZE_MAX_BYTES);
+    g_autoptr (GBytes) message = new_message (number);
 
     if (g_bytes_get_size (message) > 100)
       return g_steal_pointer (&message);
@@ -53,29 +61,27 @@ test_message_damaged (void)
   g_autoptr (GBytes) message = make_long_message ();
   gsize size = g_bytes_get_size (message);
   g_autofree guint8 *data = g_memdup2 (g_bytes_get_data (message, NULL), size);
-  guint32 sender;
-  guint64 number;
+  SimMessage read;
 
   for (gsize i = 0; i < size; i++) {
     for (guint bit = 0; bit < 8; bit++) {
       data[i] ^= (guint8) (1 << bit);
-      g_assert_false (sim_payload_read_message (data, size, SIZE_MAX_BYTES, &sender, &number));
+      g_assert_false (sim_payload_read_message (data, size, SIZE_MAX_BYTES, &read));
       data[i] ^= (guint8) (1 << bit);
     }
   }
-  g_assert_true (sim_payload_read_message (data, size, SIZE_MAX_BYTES, &sender, &number));
+  g_assert_true (sim_payload_read_message (data, size, SIZE_MAX_BYTES, &read));
 }
 
 static void
 test_message_cut (void)
 {
   g_autoptr (GBytes) message = make_long_message ();
-  guint32 sender;
-  guint64 number;
+  SimMessage read;
 
   for (gsize size = 0; size < g_bytes_get_size (message); size++)
     g_assert_false (
-        sim_payload_read_message (g_bytes_get_data (message, NULL), size, SIZE_MAX_BYTES, &sender, &number));
+        sim_payload_read_message (g_bytes_get_data (message, NULL), size, SIZE_MAX_BYTES, &read));
 }
 
 static void
@@ -91,7 +97,7 @@ static void
 test_response (void)
 {
   g_autoptr (GBytes) response = sim_payload_new_response (&sample, SIZE_MAX_BYTES);
-  g_autoptr (GBytes) message = sim_payload_new_message (5, 77, SIZE_MAX_BYTES);
+  g_autoptr (GBytes) message = new_message (77);
   SimAnswer answer;
 
   g_assert_true (sim_payload_read_response (response, SIZE_MAX_BYTES, &answer));

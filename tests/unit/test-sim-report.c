@@ -82,11 +82,13 @@ set_up (Fixture *fixture, gconstpointer data)
     .size_max = 256,
     .min_kills_in_flight = 3,
   };
+  sim_settings_set (&fixture->options.settings, SIM_SETTING_RATE, 200, SIM_SOURCE_GIVEN);
+  sim_settings_fill_in (&fixture->options.settings);
   fixture->measure = (SimMeasure) { .n_kills = 10, .n_kills_in_flight = 7, .failover = { 9, 700.5, 2000, 3000 } };
   fixture->verdict = sim_verdict_new ();
   fixture->verdict->n_sent = 1234;
   sim_verdict_check (fixture->verdict, SIM_INVARIANT_ONCE_PER_EPOCH, TRUE);
-  fixture->report = (SimReport) { &fixture->options, 15, &fixture->measure, fixture->verdict };
+  fixture->report = (SimReport) { &fixture->options, 15, &fixture->measure, fixture->verdict, 0.05 };
 }
 
 static void
@@ -122,8 +124,9 @@ test_keys (Fixture *fixture, gconstpointer data)
     "\"repeated_in_epoch\": 0",
     "\"order_violations\": 0",
     "\"failover_us\": {\n    \"count\": 9,\n    \"p50\": 700.5,\n    \"p99\": 2000,\n    \"max\": 3000\n  }",
-    "{\n      \"name\": \"once-per-epoch\",\n      \"held\": true,\n      \"checked\": 1,\n      \"example\": null\n   "
-    " }",
+    "\"verdict\": \"held\"",
+    "{\n      \"name\": \"once-per-epoch\",\n      \"promise\": \"nothing is handled twice in one epoch\",\n      "
+    "\"held\": true,\n      \"checked\": 1,\n      \"broken\": 0,\n      \"example\": null,\n      \"examples\": []\n    }",
   };
   g_autofree char *json = sim_report_to_json (&fixture->report);
 
@@ -137,6 +140,8 @@ test_held (Fixture *fixture, gconstpointer data)
   g_autofree char *text = sim_report_to_text (&fixture->report);
 
   assert_contains (text, "All promises held.");
+  assert_contains (text, " 1 held, ");
+  assert_contains (text, " untested, 0 broken");
   g_assert_null (strstr (text, "BROKEN"));
   g_assert_true (sim_report_has_enough (&fixture->report));
 }
@@ -153,14 +158,17 @@ test_broken (Fixture *fixture, gconstpointer data)
   text = sim_report_to_text (&fixture->report);
   json = sim_report_to_json (&fixture->report);
 
-  assert_contains (text, "BROKEN         2  once-per-epoch");
-  assert_contains (text, "2/7 came twice");
-  assert_contains (text, "ipc-sim --nodes=20 --candidates=5 --duration=15 --seed=42 --kill-interval=200 --rate=200 "
-                         "--in-flight=8 --size=256");
+  assert_contains (text, "BROKEN           2  once-per-epoch");
+  assert_contains (text, "\n  2/7 came twice\n  a later one\n");
+  assert_contains (text, "untested         0  every-send-ends ");
+  assert_contains (text, "ipc-sim --seed=42 --duration=15 --nodes=20 --candidates=5 --masters-only=0 --priorities=1 "
+                         "--rate=200 --in-flight=8 --size=256");
   g_assert_null (strstr (text, "All promises held"));
   assert_contains (json, "\"repeated_in_epoch\": 1");
+  assert_contains (json, "\"verdict\": \"broken\"");
   assert_contains (json, "\"held\": false");
   assert_contains (json, "\"example\": \"2/7 came twice\"");
+  assert_contains (json, "\"examples\": [\n        \"2/7 came twice\",\n        \"a later one\"\n      ]");
 }
 
 static void
@@ -185,31 +193,59 @@ test_interrupted (Fixture *fixture, gconstpointer data)
   g_assert_true (sim_report_has_enough (&fixture->report));
 }
 
+/* With the bound that so many kills without harm give. */
 static void
-assert_refused (const char *const *arguments, const char *why)
+test_bound (Fixture *fixture, gconstpointer data)
 {
-  g_auto (GStrv) copy = g_strdupv ((GStrv) arguments);
-  g_autofree char **argv = g_memdup2 (copy, (g_strv_length (copy) + 1) * sizeof (char *));
-  char **rest = argv;
-  int argc = (int) g_strv_length (copy);
-  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  g_autofree char *json = NULL;
 
-  g_assert_null (sim_options_parse (&argc, &rest, &error));
-  g_assert_nonnull (error);
-  assert_contains (error->message, why);
+  fixture->measure.n_kills_in_flight = 300;
+  text = sim_report_to_text (&fixture->report);
+  json = sim_report_to_json (&fixture->report);
+
+  assert_contains (text, "less than 0.01 of them");
+  assert_contains (json, "\"bound_per_kill\": 0.01");
 }
 
 static void
-test_bad_options (void)
+test_faults (Fixture *fixture, gconstpointer data)
 {
-  assert_refused ((const char *[]) { "ipc-sim", "--nodes=0", NULL }, "--nodes");
-  assert_refused ((const char *[]) { "ipc-sim", "--nodes=3", "--candidates=4", NULL }, "--candidates");
-  assert_refused ((const char *[]) { "ipc-sim", "--duration=-1", NULL }, "--duration");
-  assert_refused ((const char *[]) { "ipc-sim", "--seed=x", NULL }, "--seed");
-  assert_refused ((const char *[]) { "ipc-sim", "--size=8", NULL }, "--size");
-  assert_refused ((const char *[]) { "ipc-sim", "--nodes=many", NULL }, "many");
-  assert_refused ((const char *[]) { "ipc-sim", "surplus", NULL }, "surplus");
-  assert_refused ((const char *[]) { "ipc-sim", "--no-such-option", NULL }, "no-such-option");
+  g_autofree char *text = NULL;
+  g_autofree char *json = NULL;
+
+  fixture->measure.faults[SIM_FAULT_KILL_AT] = (SimFaultCounts) { 5, 4, 3 };
+  fixture->measure.n_at_point[IPC_KILL_POINT_RENAMED] = 3;
+  fixture->verdict->n_fenced = 17;
+  text = sim_report_to_text (&fixture->report);
+  json = sim_report_to_json (&fixture->report);
+
+  assert_contains (text, "kill-at                   5         4          3\n");
+  assert_contains (text, "renamed=3");
+  assert_contains (text, "17 stale writes refused");
+  assert_contains (json, "\"name\": \"kill-at\",\n      \"summary\": ");
+  assert_contains (json,
+                   "\n      \"planned\": 5,\n      \"injected\": 4,\n      \"effective\": 3");
+  assert_contains (json, "\"renamed\": 3");
+  assert_contains (json, "\"fenced\": 17");
+}
+
+/* Asked for, and without any effect: one of the family is enough. */
+static void
+test_toothless (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text = NULL;
+
+  fixture->options.wanted.of[SIM_FAULT_KILL] = 1;
+  fixture->options.wanted.of[SIM_FAULT_DELETE_FILE] = 1;
+  fixture->options.wanted.of[SIM_FAULT_DELETE_SOCKET] = 1;
+  fixture->measure.faults[SIM_FAULT_KILL].n_effective = 1;
+  text = sim_report_to_text (&fixture->report);
+  assert_contains (text, "“unlink” was asked for");
+  g_assert_false (sim_report_has_enough (&fixture->report));
+
+  fixture->measure.faults[SIM_FAULT_DELETE_FILE].n_effective = 1;
+  g_assert_true (sim_report_has_enough (&fixture->report));
 }
 
 int
@@ -225,8 +261,10 @@ main (int argc, char **argv)
   ADD ("/broken", test_broken);
   ADD ("/too-little", test_too_little);
   ADD ("/interrupted", test_interrupted);
+  ADD ("/bound", test_bound);
+  ADD ("/faults", test_faults);
+  ADD ("/toothless", test_toothless);
 #undef ADD
-  g_test_add_func ("/sim-report/bad-options", test_bad_options);
 
   return g_test_run ();
 }
