@@ -357,21 +357,30 @@ ipc_poller_get_mailbox (IpcPoller *self)
   return self->mailbox;
 }
 
+/* In the thread that cancels. */
+static void
+cancelled_cb (GCancellable *cancellable, gpointer user_data)
+{
+  ipc_mailbox_wake (user_data);
+}
+
 /**
  * ipc_poller_turn_blocking:
- * @cancellable: (nullable): wakes the call up
+ * @cancellable: (nullable): wakes the call up. Not by a descriptor of its own: GLib ends a process that has none left
  *
  * Waits until something is to be done and does it, without the main loop: no other source runs, and not the epilogue.
  */
 void
 ipc_poller_turn_blocking (IpcPoller *self, GCancellable *cancellable)
 {
-  GPollFD fds[2] = { { .fd = self->epoll_fd, .events = G_IO_IN } };
-  guint n_fds = g_cancellable_make_pollfd (cancellable, &fds[1]) ? 2 : 1;
+  GPollFD fd = { .fd = self->epoll_fd, .events = G_IO_IN };
+  gulong handler = 0;
 
-  g_poll (fds, n_fds, time_to_next (self));
-  if (n_fds == 2)
-    g_cancellable_release_fd (cancellable);
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), ipc_mailbox_ref (self->mailbox),
+                                     (GDestroyNotify) ipc_mailbox_unref);
+  g_poll (&fd, 1, time_to_next (self));
+  g_cancellable_disconnect (cancellable, handler);
 
   g_ref_count_inc (&self->ref_count);
   turn (self);

@@ -40,6 +40,7 @@ release_cb (gpointer user_data)
 
   self->release_source = 0;
   sim_chaos_release (self);
+  sim_fleet_reap (self->fleet); /* as below */
   return G_SOURCE_REMOVE;
 }
 

@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -263,6 +264,18 @@ sim_fleet_wait_for_rest (SimFleet *self, int signal_fd, int timeout_ms)
   }
 }
 
+/* A traced child's stop is reported whether one asks for it or not. Who traces waits for the stops himself (sim-hold.c):
+ * this one came after he had given up, as a process that gets no processor may, and nobody else would let it go on. */
+static gboolean
+let_go_on (const siginfo_t *info)
+{
+  if (info->si_code != CLD_TRAPPED && info->si_code != CLD_STOPPED)
+    return FALSE;
+
+  ptrace (PTRACE_DETACH, info->si_pid, NULL, NULL);
+  return TRUE;
+}
+
 /* To be called when children may have ended: those of our own, and those that the system gave us to bury. */
 void
 sim_fleet_reap (SimFleet *self)
@@ -273,8 +286,8 @@ sim_fleet_reap (SimFleet *self)
   while (waitid (P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
     SimProcess *process = g_hash_table_lookup (self->by_pid, GINT_TO_POINTER (info.si_pid));
 
-    if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
-      continue;          /* a traced one is reported whether one asks for it or not */
+    if (let_go_on (&info))
+      continue;
     take_notices (self); /* its last words among them */
     if (process != NULL)
       process_ended (self, process, &info);

@@ -437,6 +437,22 @@ fixture_expect_failure (Fixture *self, Reply *reply, GQuark domain, int code, co
     g_error ("“%s” is not in “%s”", part, reply->error->message);
 }
 
+/* Lets the process have n more descriptors, and returns the limit that was. It is to be set again before the process
+ * ends: sanitizers open files then. */
+struct rlimit
+leave_descriptors (int n)
+{
+  int lowest_free = dup (STDIN_FILENO);
+  struct rlimit before, limit;
+
+  close (lowest_free);
+  getrlimit (RLIMIT_NOFILE, &before);
+  limit = (struct rlimit) { .rlim_cur = lowest_free + n, .rlim_max = before.rlim_max };
+  setrlimit (RLIMIT_NOFILE, &limit);
+
+  return before;
+}
+
 GBytes *
 text_bytes (const char *text)
 {

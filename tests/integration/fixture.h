@@ -2,6 +2,7 @@
 #pragma once
 
 #include <libipc.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* What every test has: a directory, a context, nodes and processes that are cleared away and checked at the end. */
@@ -57,6 +58,8 @@ Reply *fixture_send_full (Fixture *self, IpcNode *node, const char *text, IpcSen
                           GCancellable *cancellable);
 void fixture_expect_text (Fixture *self, Reply *reply, const char *text);
 void fixture_expect_failure (Fixture *self, Reply *reply, GQuark domain, int code, const char *part);
+struct rlimit leave_descriptors (int n);
+
 GBytes *text_bytes (const char *text);
 GBytes *pattern_bytes (gsize size);
 char *message_text (IpcMessage *message);

@@ -151,6 +151,20 @@ test_signals_after (Fixture *self, gconstpointer data)
   g_signal_handlers_disconnect_by_data (node, &n);
 }
 
+static void
+expect_timeout (IpcNode *node, IpcSendFlags flags, int timeout_ms, IpcError code)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) message = text_bytes ("x");
+  gint64 before_us = g_get_monotonic_time ();
+  g_autoptr (GBytes) response = ipc_node_send_full (node, message, flags, timeout_ms, NULL, &error);
+
+  g_assert_null (response);
+  g_assert_error (error, IPC_ERROR, (int) code);
+  if (timeout_ms != IPC_TIMEOUT_NONE)
+    g_assert_cmpint (g_get_monotonic_time () - before_us, >=, timeout_ms * 1000);
+}
+
 static gpointer
 cancel_in_thread (gpointer user_data)
 {
@@ -179,19 +193,26 @@ expect_cancelled (IpcNode *node, GCancellable *cancellable, const char *part)
   g_assert_nonnull (strstr (error->message, part));
 }
 
+/* Also when no descriptor is left: GLib's way to be woken up by a cancellable needs one, and ends the process. */
 static void
 test_cancel (Fixture *self, gconstpointer data)
 {
+  gboolean without_descriptors = GPOINTER_TO_INT (data);
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func ((GDestroyNotify) ipc_message_unref);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   IpcNode *node = fixture_node (self, IPC_MODE_DUAL, hold, held);
+  struct rlimit limit;
   GThread *thread;
 
-  fixture_wait (self, ipc_node_get_role (node) == IPC_ROLE_MASTER);
+  expect_timeout (node, IPC_SEND_DEFAULT, 30, IPC_ERROR_TIMED_OUT); /* it is connected, to itself */
   thread = g_thread_new ("cancel", cancel_in_thread, cancellable);
+  if (without_descriptors)
+    limit = leave_descriptors (0);
   expect_cancelled (node, cancellable, "may have been handled");
+  if (without_descriptors)
+    setrlimit (RLIMIT_NOFILE, &limit);
   g_thread_join (thread);
-  g_assert_cmpuint (held->len, ==, 1);
+  g_assert_cmpuint (held->len, ==, 2);
 }
 
 /* Cancelled before the call: nothing is sent. */
@@ -208,20 +229,6 @@ test_cancelled_before (Fixture *self, gconstpointer data)
   expect_cancelled (node, cancellable, "not sent");
   fixture_iterate_for (self, 20 * G_TIME_SPAN_MILLISECOND);
   g_assert_cmpuint (held->len, ==, 0);
-}
-
-static void
-expect_timeout (IpcNode *node, IpcSendFlags flags, int timeout_ms, IpcError code)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) message = text_bytes ("x");
-  gint64 before_us = g_get_monotonic_time ();
-  g_autoptr (GBytes) response = ipc_node_send_full (node, message, flags, timeout_ms, NULL, &error);
-
-  g_assert_null (response);
-  g_assert_error (error, IPC_ERROR, (int) code);
-  if (timeout_ms != IPC_TIMEOUT_NONE)
-    g_assert_cmpint (g_get_monotonic_time () - before_us, >=, timeout_ms * 1000);
 }
 
 static void
@@ -394,6 +401,8 @@ main (int argc, char **argv)
   fixture_add ("/blocking/stillness/other", "the same with a master elsewhere", test_stillness_other);
   fixture_add ("/blocking/signals-after", "notifications come after the call", test_signals_after);
   fixture_add ("/blocking/cancel", "another thread can end the wait", test_cancel);
+  fixture_add_data ("/blocking/cancel-without-descriptors", "also when the process can open nothing more",
+                    GINT_TO_POINTER (TRUE), test_cancel);
   fixture_add ("/blocking/cancelled-before", "what is cancelled is not sent", test_cancelled_before);
   fixture_add ("/blocking/timeout", "a deadline ends it, and says whether the message was sent", test_timeout);
   fixture_add ("/blocking/refused", "a node that does not run does not wait", test_refused);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -225,22 +224,6 @@ test_priority (Fixture *self, gconstpointer data)
   }
 }
 
-/* Lets the process have n more descriptors, and returns the limit that was. Sanitizers open files when a process ends,
- * so it is to be set again before that. */
-static struct rlimit
-leave_descriptors (int n)
-{
-  int lowest_free = dup (STDIN_FILENO);
-  struct rlimit before, limit;
-
-  close (lowest_free);
-  getrlimit (RLIMIT_NOFILE, &before);
-  limit = (struct rlimit) { .rlim_cur = lowest_free + n, .rlim_max = before.rlim_max };
-  setrlimit (RLIMIT_NOFILE, &limit);
-
-  return before;
-}
-
 /* Run as a program of its own, in which nobody has made a task before. Returns its exit status. */
 static int
 resign_without_descriptors (const char *dir)
@@ -265,17 +248,25 @@ resign_without_descriptors (const char *dir)
   return 0;
 }
 
+/* Runs this program with what main() knows, and expects it to succeed. */
+static void
+run_self (const char *task, const char *dir, const char *argument)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL); /* the link itself would be valgrind's */
+  const char *argv[] = { program, task, dir, argument, NULL };
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, 0);
+}
+
 /* A master that cannot open anything more hands over all the same. */
 static void
 test_no_descriptors (Fixture *self, gconstpointer data)
 {
-  char *argv[] = { (char *) "/proc/self/exe", (char *) "--resign", self->dir, NULL };
-  g_autoptr (GError) error = NULL;
-  int status;
-
-  g_spawn_sync (NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (status, ==, 0);
+  run_self ("--resign", self->dir, NULL);
 }
 
 /* In a process of its own. Whether a node starts or not with so many descriptors, or says why it does not. */
@@ -300,13 +291,8 @@ test_few_descriptors (Fixture *self, gconstpointer data)
 {
   for (int n_free = 0; n_free < 8; n_free++) {
     g_autofree char *number = g_strdup_printf ("%d", n_free);
-    char *argv[] = { (char *) "/proc/self/exe", (char *) "--start", self->dir, number, NULL };
-    g_autoptr (GError) error = NULL;
-    int status;
 
-    g_spawn_sync (NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
-    g_assert_no_error (error);
-    g_assert_cmpint (status, ==, 0);
+    run_self ("--start", self->dir, number);
   }
 }
 

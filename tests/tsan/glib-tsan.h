@@ -25,11 +25,4 @@
 #define g_mutex_unlock(mutex) (__tsan_release (mutex), g_mutex_unlock (mutex))
 
 #define g_cond_wait(cond, mutex) (__tsan_release (mutex), g_cond_wait (cond, mutex), __tsan_acquire (mutex))
-
-/* One thread has the descriptor made and closed, another writes to it, under a lock of GCancellable's. */
-#define g_cancellable_make_pollfd(cancellable, pollfd) \
-  (g_cancellable_make_pollfd ((cancellable), (pollfd)) ? (__tsan_release (cancellable), TRUE) : FALSE)
-#define g_cancellable_release_fd(cancellable) (__tsan_acquire (cancellable), g_cancellable_release_fd (cancellable))
-#define g_cancellable_cancel(cancellable) \
-  (__tsan_acquire (cancellable), g_cancellable_cancel (cancellable), __tsan_release (cancellable))
 #endif
