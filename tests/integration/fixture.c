@@ -437,6 +437,13 @@ fixture_expect_failure (Fixture *self, Reply *reply, GQuark domain, int code, co
     g_error ("“%s” is not in “%s”", part, reply->error->message);
 }
 
+/* Where a few things are not what they are elsewhere, and everything takes long. */
+gboolean
+under_valgrind (void)
+{
+  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
+}
+
 /* Lets the process have n more descriptors, and returns the limit that was. It is to be set again before the process
  * ends: sanitizers open files then. */
 struct rlimit

@@ -58,6 +58,7 @@ Reply *fixture_send_full (Fixture *self, IpcNode *node, const char *text, IpcSen
                           GCancellable *cancellable);
 void fixture_expect_text (Fixture *self, Reply *reply, const char *text);
 void fixture_expect_failure (Fixture *self, Reply *reply, GQuark domain, int code, const char *part);
+gboolean under_valgrind (void);
 struct rlimit leave_descriptors (int n);
 
 GBytes *text_bytes (const char *text);

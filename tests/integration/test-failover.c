@@ -314,7 +314,8 @@ main (int argc, char **argv)
 
   fixture_add ("/failover/in-flight", "what was begun and not answered is handled again, marked", test_in_flight);
   fixture_add_data ("/failover/kills/3", "master after master dies under load", GINT_TO_POINTER (3), test_kills);
-  fixture_add_data ("/failover/kills/60", "the same with many candidates", GINT_TO_POINTER (60), test_kills);
+  fixture_add_data ("/failover/kills/many", "the same with many candidates",
+                    GINT_TO_POINTER (under_valgrind () ? 12 : 60), test_kills);
   fixture_add_data ("/failover/hand-over/close", "closed masters lose and repeat nothing", "close", test_hand_over);
   fixture_add_data ("/failover/hand-over/sigterm", "the same on SIGTERM", NULL, test_hand_over);
   fixture_add ("/failover/kill-standby", "who waits may die", test_kill_standby);

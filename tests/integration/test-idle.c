@@ -66,7 +66,7 @@ is_checked (void)
 #ifdef __SANITIZE_THREAD__
   return TRUE;
 #else
-  return g_getenv ("IPC_TEST_VALGRIND") != NULL;
+  return under_valgrind ();
 #endif
 }
 

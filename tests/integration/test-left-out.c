@@ -39,7 +39,7 @@ accept4 (int fd, struct sockaddr *address, socklen_t *len, int flags)
 static guint
 get_hang_ms (void)
 {
-  return g_getenv ("IPC_TEST_VALGRIND") != NULL ? HANG_UNDER_VALGRIND_MS : HANG_MS;
+  return under_valgrind () ? HANG_UNDER_VALGRIND_MS : HANG_MS;
 }
 
 static Member *

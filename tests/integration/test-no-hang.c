@@ -18,7 +18,7 @@ static void
 use_timeout (guint timeout_ms)
 {
   hang_ms = timeout_ms;
-  if (g_getenv ("IPC_TEST_VALGRIND") != NULL) {
+  if (under_valgrind ()) {
     hang_ms *= VALGRIND_FACTOR;
     n_rounds = 2; /* each takes as much longer */
   }

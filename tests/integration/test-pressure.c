@@ -34,7 +34,7 @@ measures_memory (void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return FALSE;
 #else
-  return g_getenv ("IPC_TEST_VALGRIND") == NULL;
+  return !under_valgrind ();
 #endif
 }
 

@@ -204,7 +204,7 @@ test_priority (Fixture *self, gconstpointer data)
   static const int expected[] = { 0, 4, 2, 3, 1, 5 };
   Member *members[G_N_ELEMENTS (options)];
 
-  if (g_getenv ("IPC_TEST_VALGRIND") != NULL) {
+  if (under_valgrind ()) {
     g_test_skip ("a candidate has 50 ms to take its turn, in which valgrind does not get it there");
     return;
   }

@@ -3,6 +3,7 @@
 #include "process.h"
 #include "raw-peer.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,7 +15,14 @@
  * is forgotten in time, also when he did not say goodbye.
  */
 
-enum { N_VISITORS = 1100 };
+#define N_VISITORS 1100
+#define N_VISITORS_UNDER_VALGRIND 300 /* too few to fill the ledger, but what is done for each is done */
+
+static guint
+get_n_visitors (void)
+{
+  return under_valgrind () ? N_VISITORS_UNDER_VALGRIND : N_VISITORS;
+}
 
 static gboolean
 receive (int fd, guint8 type)
@@ -68,9 +76,9 @@ send_visitors (Fixture *self, guint n)
     int status;
 
     if (pid == 0)
-      _exit (visit (&address) ? 0 : 1);
+      _exit (visit (&address) ? raise (SIGKILL) : 1);
     g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
-    g_assert_cmpint (status, ==, 0);
+    g_assert_true (WIFSIGNALED (status));
   }
 }
 
@@ -84,10 +92,10 @@ test_killed (Fixture *self, gconstpointer data)
   fixture_wait (self, first->role == IPC_ROLE_MASTER);
   second = spawn_master (self, "second");
   fixture_wait (self, second->role == IPC_ROLE_STANDBY);
-  send_visitors (self, N_VISITORS);
+  send_visitors (self, get_n_visitors ());
   member_kill (first);
   fixture_wait (self, second->role == IPC_ROLE_MASTER);
-  send_visitors (self, N_VISITORS);
+  send_visitors (self, get_n_visitors ());
   reply = fixture_send (self, fixture_client (self), "x");
   fixture_expect_text (self, reply, "\1");
 }
@@ -99,7 +107,7 @@ test_closed (Fixture *self, gconstpointer data)
   Member *master = spawn_master (self, "master");
 
   fixture_wait (self, master->role == IPC_ROLE_MASTER);
-  for (guint i = 0; i < N_VISITORS; i++) {
+  for (guint i = 0; i < get_n_visitors (); i++) {
     IpcNode *client = fixture_client (self);
     g_autoptr (Reply) reply = fixture_send (self, client, "x");
 

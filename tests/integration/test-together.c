@@ -112,8 +112,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  if (g_getenv ("IPC_TEST_VALGRIND") != NULL)
-    n_together = 20; /* there they take minutes to start */
+  if (under_valgrind ())
+    n_together = 10; /* there they take minutes to start */
 
   fixture_add ("/together/fresh", "over an empty directory", test_fresh);
   fixture_add ("/together/leftovers", "over what a dead group has left", test_leftovers);
