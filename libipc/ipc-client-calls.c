@@ -32,10 +32,7 @@ ipc_client_complete (IpcClient *self, IpcSend *send)
   send->client = NULL;
   send->done = TRUE;
   ipc_poller_stop_timer (self->poller, &send->deadline);
-  if (send->cancel_source != NULL) {
-    g_source_destroy (send->cancel_source);
-    g_clear_pointer (&send->cancel_source, g_source_unref);
-  }
+  g_clear_pointer (&send->cancel, ipc_cancel_free);
   g_clear_pointer (&send->payload, g_bytes_unref);
 
   self->events->completed (send, self->user_data);
@@ -87,16 +84,6 @@ void
 ipc_client_cancel (IpcClient *self, IpcSend *send)
 {
   give_up (self, send, ipc_fate_new_cancelled (get_fate (self, send)));
-}
-
-static gboolean
-cancelled_cb (GCancellable *cancellable, gpointer user_data)
-{
-  IpcSend *send = user_data;
-
-  ipc_client_cancel (send->client, send);
-
-  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -221,8 +208,6 @@ ipc_client_send (IpcClient *self, IpcSend *send, gint64 timeout_us)
   send->client = self;
   if (timeout_us >= 0)
     ipc_poller_start_timer (self->poller, &send->deadline, timeout_us, deadline_cb, send);
-  if (send->cancel_source != NULL)
-    g_source_set_callback (send->cancel_source, G_SOURCE_FUNC (cancelled_cb), send, NULL);
 
   ipc_client_pump_later (self);
 }

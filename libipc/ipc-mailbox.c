@@ -97,27 +97,6 @@ ipc_mailbox_post (IpcMailbox *self, IpcLetter *letter)
     letter->free (letter);
 }
 
-static void
-deliver_nothing (IpcLetter *letter)
-{
-}
-
-static void
-free_letter (IpcLetter *letter)
-{
-  g_free (letter);
-}
-
-/* The next turn comes at once, though there is nothing for it. Any thread. */
-void
-ipc_mailbox_wake (IpcMailbox *self)
-{
-  IpcLetter *letter = g_new (IpcLetter, 1);
-
-  *letter = (IpcLetter) { .deliver = deliver_nothing, .free = free_letter };
-  ipc_mailbox_post (self, letter);
-}
-
 int
 ipc_mailbox_get_fd (IpcMailbox *self)
 {

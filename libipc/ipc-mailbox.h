@@ -19,7 +19,6 @@ IpcMailbox *ipc_mailbox_ref (IpcMailbox *self);
 void ipc_mailbox_unref (IpcMailbox *self);
 
 void ipc_mailbox_post (IpcMailbox *self, IpcLetter *letter);
-void ipc_mailbox_wake (IpcMailbox *self);
 
 int ipc_mailbox_get_fd (IpcMailbox *self);
 void ipc_mailbox_empty (IpcMailbox *self);

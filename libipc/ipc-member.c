@@ -461,11 +461,18 @@ ipc_member_cancel (IpcMember *self, IpcSend *send)
   ipc_client_cancel (self->client, send);
 }
 
+/* What other threads post there is delivered in turns, blocking ones too. */
+IpcMailbox *
+ipc_member_get_mailbox (IpcMember *self)
+{
+  return ipc_poller_get_mailbox (self->poller);
+}
+
 /* Waits for something to do and does it, without the main loop and without turned(). */
 void
-ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable)
+ipc_member_turn_blocking (IpcMember *self)
 {
-  ipc_poller_turn_blocking (self->poller, cancellable);
+  ipc_poller_turn_blocking (self->poller);
 }
 
 /* Has turned() called soon. */

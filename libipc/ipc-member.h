@@ -44,7 +44,8 @@ gboolean ipc_member_has_left (IpcMember *self);
 
 void ipc_member_send (IpcMember *self, IpcSend *send, gint64 timeout_us);
 void ipc_member_cancel (IpcMember *self, IpcSend *send);
-void ipc_member_turn_blocking (IpcMember *self, GCancellable *cancellable);
+IpcMailbox *ipc_member_get_mailbox (IpcMember *self);
+void ipc_member_turn_blocking (IpcMember *self);
 void ipc_member_want_turn (IpcMember *self);
 
 gboolean ipc_member_has_room (IpcMember *self, guint *n_changes);

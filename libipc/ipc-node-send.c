@@ -46,6 +46,14 @@ refuse_depth (IpcNode *self, IpcSend *send)
                       BLOCKING_DEPTH_MAX);
 }
 
+static void
+cancelled_cb (gpointer user_data)
+{
+  IpcSend *send = user_data;
+
+  ipc_member_cancel (IPC_NODE (send->source)->member, send);
+}
+
 /* @send: (transfer full): completed() gives it back in any case. */
 static void
 start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancellable)
@@ -63,11 +71,8 @@ start_send (IpcNode *self, IpcSend *send, int timeout_ms, GCancellable *cancella
     return;
   }
 
-  if (cancellable != NULL) {
-    send->cancel_source = g_cancellable_source_new (cancellable);
-    g_source_set_name (send->cancel_source, "[libipc] cancellation of a message");
-    g_source_attach (send->cancel_source, self->context);
-  }
+  if (cancellable != NULL)
+    send->cancel = ipc_cancel_new (cancellable, ipc_member_get_mailbox (self->member), cancelled_cb, send);
   ipc_member_send (self->member, send, timeout_in_us (self, timeout_ms));
 }
 
@@ -217,11 +222,8 @@ ipc_node_send_full (IpcNode *self, GBytes *message, IpcSendFlags flags, int time
   send->blocking = TRUE;
   self->blocking_depth++;
   start_send (self, g_object_ref (send), timeout_ms, cancellable);
-  while (!send->done) {
-    ipc_member_turn_blocking (self->member, cancellable);
-    if (!send->done && g_cancellable_is_cancelled (cancellable))
-      ipc_member_cancel (self->member, send); /* the main loop, which would do it, does not turn */
-  }
+  while (!send->done)
+    ipc_member_turn_blocking (self->member);
   self->blocking_depth--;
 
   return ipc_node_send_finish (self, G_ASYNC_RESULT (send), error);

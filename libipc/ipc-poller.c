@@ -357,30 +357,13 @@ ipc_poller_get_mailbox (IpcPoller *self)
   return self->mailbox;
 }
 
-/* In the thread that cancels. */
-static void
-cancelled_cb (GCancellable *cancellable, gpointer user_data)
-{
-  ipc_mailbox_wake (user_data);
-}
-
-/**
- * ipc_poller_turn_blocking:
- * @cancellable: (nullable): wakes the call up. Not by a descriptor of its own: GLib ends a process that has none left
- *
- * Waits until something is to be done and does it, without the main loop: no other source runs, and not the epilogue.
- */
+/* Waits until something is to be done and does it, without the main loop: no other source runs, nor the epilogue. */
 void
-ipc_poller_turn_blocking (IpcPoller *self, GCancellable *cancellable)
+ipc_poller_turn_blocking (IpcPoller *self)
 {
   GPollFD fd = { .fd = self->epoll_fd, .events = G_IO_IN };
-  gulong handler = 0;
 
-  if (cancellable != NULL)
-    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), ipc_mailbox_ref (self->mailbox),
-                                     (GDestroyNotify) ipc_mailbox_unref);
   g_poll (&fd, 1, time_to_next (self));
-  g_cancellable_disconnect (cancellable, handler);
 
   g_ref_count_inc (&self->ref_count);
   turn (self);

@@ -36,4 +36,4 @@ void ipc_poller_cancel_defer (IpcPoller *self, IpcDefer *defer);
 void ipc_poller_set_epilogue (IpcPoller *self, IpcFunc func, gpointer user_data);
 void ipc_poller_want_turn (IpcPoller *self);
 IpcMailbox *ipc_poller_get_mailbox (IpcPoller *self);
-void ipc_poller_turn_blocking (IpcPoller *self, GCancellable *cancellable);
+void ipc_poller_turn_blocking (IpcPoller *self);

@@ -3,6 +3,7 @@
 
 #include <gio/gio.h>
 
+#include "ipc-cancel.h"
 #include "ipc-enums.h"
 #include "ipc-poller.h"
 
@@ -24,7 +25,7 @@ struct _IpcSend {
   guint64 sequence; /* 0 until it is in the outbox */
   gpointer client;  /* (unowned) (nullable) while it is in the outbox, or waits for room there */
   IpcTimer deadline;
-  GSource *cancel_source; /* (owned) (nullable) */
+  IpcCancel *cancel; /* (owned) (nullable) */
 
   gboolean blocking; /* somebody waits for @done, and there is nobody to be called back */
   gboolean done;

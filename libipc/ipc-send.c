@@ -22,7 +22,7 @@ static void
 let_go (IpcSend *self)
 {
   g_assert (!self->deadline.running);
-  g_assert (self->cancel_source == NULL);
+  g_assert (self->cancel == NULL);
 
   g_clear_object (&self->source);
   g_clear_pointer (&self->payload, g_bytes_unref);

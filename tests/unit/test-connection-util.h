@@ -56,7 +56,7 @@ nest (Fixture *fixture)
   fixture->depth_max = MAX (fixture->depth_max, fixture->depth);
   while (fixture->n_frames < fixture->nest_until && fixture->connection != NULL && fixture->n_ended == 0) {
     if (fixture->nest_blocking)
-      ipc_poller_turn_blocking (fixture->poller, NULL);
+      ipc_poller_turn_blocking (fixture->poller);
     else
       g_main_context_iteration (fixture->context, TRUE);
   }

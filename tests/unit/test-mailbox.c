@@ -113,7 +113,7 @@ test_blocking (Fixture *fixture, gconstpointer user_data)
   g_test_summary ("A turn that a blocking call makes delivers too");
 
   post (fixture, 0, 0);
-  ipc_poller_turn_blocking (fixture->poller, NULL);
+  ipc_poller_turn_blocking (fixture->poller);
   g_assert_cmpuint (fixture->n_delivered, ==, 1);
 }
 
@@ -152,7 +152,7 @@ test_threads (Fixture *fixture, gconstpointer user_data)
 
   start_postmen (fixture, postmen, threads);
   while (fixture->n_delivered < N_THREADS * N_LETTERS)
-    ipc_poller_turn_blocking (fixture->poller, NULL); /* one wake-up too few would hang here */
+    ipc_poller_turn_blocking (fixture->poller); /* one wake-up too few would hang here */
   for (guint i = 0; i < N_THREADS; i++)
     g_thread_join (threads[i]);
   g_assert_cmpuint (fixture->n_freed, ==, N_THREADS * N_LETTERS);
@@ -169,7 +169,7 @@ test_closed_meanwhile (Fixture *fixture, gconstpointer user_data)
 
   start_postmen (fixture, postmen, threads);
   while (fixture->n_delivered < N_LETTERS)
-    ipc_poller_turn_blocking (fixture->poller, NULL);
+    ipc_poller_turn_blocking (fixture->poller);
   g_clear_pointer (&fixture->poller, ipc_poller_free);
   for (guint i = 0; i < N_THREADS; i++)
     g_thread_join (threads[i]);

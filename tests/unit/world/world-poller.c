@@ -233,7 +233,7 @@ ipc_mailbox_post (IpcMailbox *self, IpcLetter *letter)
 }
 
 void
-ipc_poller_turn_blocking (IpcPoller *self, GCancellable *cancellable)
+ipc_poller_turn_blocking (IpcPoller *self)
 {
   g_assert_not_reached (); /* nobody makes blocking calls */
 }
