@@ -16,7 +16,6 @@ struct _IpcClient {
   IpcOutbox outbox;
   IpcDefer pump;
   gboolean running;
-  guint64 begun_epoch; /* while something has begun: the first epoch in which that may be */
 
   /* Of the present connection. */
   IpcWelcome welcome;

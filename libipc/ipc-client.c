@@ -161,11 +161,8 @@ static void
 link_down (gpointer user_data)
 {
   IpcClient *self = user_data;
-  gboolean had_begun = self->outbox.n_begun > 0;
 
-  ipc_outbox_disconnected (&self->outbox);
-  if (!had_begun)
-    self->begun_epoch = self->epoch;
+  ipc_outbox_disconnected (&self->outbox, self->epoch);
   ipc_client_fail_fast (self);
   self->events->state_changed (self->user_data);
 }
@@ -175,9 +172,10 @@ static guint64
 link_get_oldest_epoch (gpointer user_data)
 {
   IpcClient *self = user_data;
+  guint64 epoch = ipc_outbox_get_oldest_epoch (&self->outbox);
 
-  if (self->outbox.n_begun > 0)
-    return self->begun_epoch;
+  if (epoch != 0)
+    return epoch;
 
   return self->outbox.window_messages > 0 ? self->epoch : 0; /* connected: until the change it may go on sending */
 }

@@ -138,16 +138,15 @@ finish (IpcOutbox *self, IpcOutboxSlot *slot)
 
   self->n_pending--;
   self->bytes_pending -= slot->size;
-  self->n_begun -= slot->begun;
   slot->state = DONE;
   advance (self);
 
   return message;
 }
 
-/* Takes back what was sent with a sequence number above @above. */
+/* Takes back what was sent with a sequence number above @above. @epoch: in which it may have been begun, or 0 */
 static void
-take_back (IpcOutbox *self, guint64 above, gboolean begun)
+take_back (IpcOutbox *self, guint64 above, guint64 epoch)
 {
   for (guint64 sequence = MAX (above, self->acknowledged) + 1; sequence < self->next; sequence++) {
     IpcOutboxSlot *slot = slot_of (self, sequence);
@@ -157,16 +156,16 @@ take_back (IpcOutbox *self, guint64 above, gboolean begun)
 
     leave_flight (self, slot);
     slot->state = QUEUED;
-    self->n_begun += begun && !slot->begun;
-    slot->begun |= begun;
+    if (slot->begun_epoch == 0)
+      slot->begun_epoch = epoch;
   }
 }
 
-/* The connection has ended, and everything that came on it has been read. */
+/* The connection to the master of this epoch has ended, and everything that came on it has been read. */
 void
-ipc_outbox_disconnected (IpcOutbox *self)
+ipc_outbox_disconnected (IpcOutbox *self, guint64 epoch)
 {
-  take_back (self, 0, TRUE);
+  take_back (self, 0, epoch);
   g_assert (self->n_in_flight == 0);
 
   self->window_messages = 0;
@@ -177,7 +176,7 @@ ipc_outbox_disconnected (IpcOutbox *self)
 void
 ipc_outbox_handed_over (IpcOutbox *self, guint64 last_accepted)
 {
-  take_back (self, MIN (last_accepted, self->last), FALSE);
+  take_back (self, MIN (last_accepted, self->last), 0);
   self->window_messages = 0;
 }
 
@@ -213,7 +212,8 @@ ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item)
   if (!fits_window (self, self->next, slot))
     return FALSE;
 
-  *item = (IpcOutboxItem) { slot->message, self->next, self->acknowledged, slot->begun };
+  *item = (IpcOutboxItem) { slot->message, self->next, self->acknowledged,
+                            slot->begun_epoch != 0 };
   slot->state = SENT;
   self->n_in_flight++;
   self->bytes_in_flight += slot->size;
@@ -258,7 +258,15 @@ ipc_outbox_get_fate (const IpcOutbox *self, guint64 sequence)
 
   if (IPC_SABOTAGE (FATE_DENIED))
     return IPC_OUTBOX_NEVER_SENT;
-  return slot->begun || slot->state == SENT ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT;
+  return slot->begun_epoch != 0 || slot->state == SENT ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT;
+}
+
+/* The first epoch in which a handler may have begun on anything that is sent again on the next connection; 0 if there
+ * is nothing. Messages are first sent in order, so it is the oldest one's. */
+guint64
+ipc_outbox_get_oldest_epoch (const IpcOutbox *self)
+{
+  return self->acknowledged < self->last ? slot_of (self, self->acknowledged + 1)->begun_epoch : 0;
 }
 
 /* Nobody waits for this message any more; it will not be sent again. */

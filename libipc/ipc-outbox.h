@@ -5,10 +5,10 @@
 
 /* One message in the outbox. */
 typedef struct {
-  gpointer message; /* (unowned) (nullable) %NULL when it is done */
+  gpointer message;    /* (unowned) (nullable) %NULL when it is done */
+  guint64 begun_epoch; /* of the first connection that ended when it was sent; 0 if none: nobody has begun on it */
   guint32 size;
   guint8 state; /* IpcOutboxState */
-  guint8 begun; /* it was sent on a connection that ended: a handler may have begun on it */
 } IpcOutboxSlot;
 
 typedef struct {
@@ -19,7 +19,6 @@ typedef struct {
   guint64 next;         /* the first that may have to be sent on this connection */
   guint n_pending;      /* messages that somebody waits for */
   gsize bytes_pending;
-  guint n_begun;        /* of those: sent on a connection that ended */
   guint n_in_flight;    /* messages sent on this connection and not answered */
   gsize bytes_in_flight;
   guint window_messages; /* 0 while not connected */
@@ -51,7 +50,7 @@ gboolean ipc_outbox_has_room (const IpcOutbox *self);
 guint64 ipc_outbox_push (IpcOutbox *self, gpointer message, guint32 size);
 
 void ipc_outbox_connected (IpcOutbox *self, guint window_messages, guint64 window_bytes);
-void ipc_outbox_disconnected (IpcOutbox *self);
+void ipc_outbox_disconnected (IpcOutbox *self, guint64 epoch);
 void ipc_outbox_handed_over (IpcOutbox *self, guint64 last_accepted);
 
 gboolean ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item);
@@ -59,3 +58,4 @@ gboolean ipc_outbox_answered (IpcOutbox *self, guint64 sequence, gpointer *messa
 IpcOutboxFate ipc_outbox_give_up (IpcOutbox *self, guint64 sequence);
 gpointer ipc_outbox_peek (const IpcOutbox *self, guint64 sequence);
 IpcOutboxFate ipc_outbox_get_fate (const IpcOutbox *self, guint64 sequence);
+guint64 ipc_outbox_get_oldest_epoch (const IpcOutbox *self);

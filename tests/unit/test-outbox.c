@@ -5,9 +5,9 @@
 
 /*
  * What a client has to send, against a model made of plain arrays: every sequence of events up to a length, each in
- * windows that are small enough to be hit. The model knows what a master may have begun; the outbox must never send
- * such a message without the mark, never give one number twice on one connection, never change the order, and never
- * exceed the window.
+ * windows that are small enough to be hit. The model knows what a master may have begun, and since when; the outbox must
+ * never send such a message without the mark, never give one number twice on one connection, never change the order, and
+ * never exceed the window.
  */
 
 #define N_MESSAGES_MAX 4
@@ -23,8 +23,9 @@ typedef struct {
   ModelStatus status[N_MESSAGES_MAX + 2];
   guint size[N_MESSAGES_MAX + 2];
   gboolean wanted[N_MESSAGES_MAX + 2];
-  gboolean begun[N_MESSAGES_MAX + 2];
+  guint begun[N_MESSAGES_MAX + 2]; /* in which epoch first, or 0 */
   guint last;
+  guint epoch; /* of the connection that there is or was */
   guint newest_on_connection;
   gboolean connected;
   gboolean over; /* GOODBYE has come */
@@ -80,6 +81,7 @@ static void
 check (void)
 {
   guint n_pending = 0, n_in_flight = 0;
+  guint64 oldest_epoch = 0;
   gsize bytes = 0, bytes_pending = 0;
 
   for (guint i = 1; i <= m.last; i++) {
@@ -93,6 +95,8 @@ check (void)
     if (pending)
       g_assert_cmpint (ipc_outbox_get_fate (&o, i), ==,
                        m.begun[i] || m.status[i] == MODEL_SENT ? IPC_OUTBOX_MAY_BE_HANDLED : IPC_OUTBOX_NEVER_SENT);
+    if (pending && m.begun[i] > 0)
+      oldest_epoch = MIN (oldest_epoch > 0 ? oldest_epoch : G_MAXUINT64, m.begun[i]);
   }
 
   g_assert_null (ipc_outbox_peek (&o, 0));
@@ -103,6 +107,7 @@ check (void)
   g_assert_cmpuint (o.n_in_flight, ==, n_in_flight);
   g_assert_cmpuint (o.bytes_in_flight, ==, bytes);
   g_assert_cmpuint (o.last, ==, m.last);
+  g_assert_cmpuint (ipc_outbox_get_oldest_epoch (&o), ==, oldest_epoch);
 }
 
 static void
@@ -111,7 +116,7 @@ push (guint size)
   m.last++;
   m.size[m.last] = size;
   m.wanted[m.last] = TRUE;
-  m.begun[m.last] = FALSE;
+  m.begun[m.last] = 0;
   m.status[m.last] = MODEL_QUEUED;
   g_assert_cmpuint (ipc_outbox_push (&o, &labels[m.last], size), ==, m.last);
 }
@@ -148,7 +153,7 @@ next (void)
   g_assert_cmpuint (item.sequence, ==, expected);
   g_assert_true (item.message == &labels[expected]);
   g_assert_cmpuint (item.acknowledged, ==, model_acknowledged ());
-  g_assert_true (item.repeat == m.begun[expected]);
+  g_assert_true (item.repeat == (m.begun[expected] > 0));
   g_assert_cmpuint (expected, >, m.newest_on_connection);
   m.newest_on_connection = expected;
   m.status[expected] = MODEL_SENT;
@@ -182,12 +187,13 @@ give_up (guint i)
 }
 
 static void
-take_back (guint64 above, gboolean begun)
+take_back (guint64 above, guint epoch)
 {
   for (guint i = 1; i <= m.last; i++) {
     if (i > above && m.status[i] == MODEL_SENT) {
       m.status[i] = MODEL_QUEUED;
-      m.begun[i] |= begun;
+      if (m.begun[i] == 0)
+        m.begun[i] = epoch;
     }
   }
 }
@@ -195,15 +201,15 @@ take_back (guint64 above, gboolean begun)
 static void
 disconnected (void)
 {
-  take_back (0, TRUE);
+  take_back (0, m.epoch);
   m.connected = m.over = FALSE;
-  ipc_outbox_disconnected (&o);
+  ipc_outbox_disconnected (&o, m.epoch);
 }
 
 static void
 handed_over (guint64 last_accepted)
 {
-  take_back (last_accepted, FALSE);
+  take_back (last_accepted, 0);
   m.over = TRUE;
   ipc_outbox_handed_over (&o, last_accepted);
 }
@@ -212,6 +218,7 @@ static void
 connected (void)
 {
   m.connected = TRUE;
+  m.epoch++;
   m.newest_on_connection = 0;
   ipc_outbox_connected (&o, window->window_messages, window->window_bytes);
 }
@@ -297,7 +304,7 @@ test_growth (void)
         g_assert_true (ipc_outbox_next (&outbox, &item));
     }
     g_assert_cmpuint (outbox.capacity, ==, 2048);
-    ipc_outbox_disconnected (&outbox);
+    ipc_outbox_disconnected (&outbox, 1);
     ipc_outbox_connected (&outbox, 10000, G_MAXUINT64);
     for (guint i = shift + 1; i < shift + 2000; i++) {
       g_assert_true (ipc_outbox_next (&outbox, &item));
