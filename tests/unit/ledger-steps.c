@@ -403,12 +403,15 @@ world_end (void)
   munmap (world.log, sizeof (Log));
 }
 
-/* Not everything everywhere: under valgrind it takes a hundred times as long, with the thread sanitizer ten times. */
+/* Not everything everywhere: under valgrind it takes a hundred times as long, with the thread sanitizer or the address
+ * sanitizer ten times. */
 guint
 stride (void)
 {
 #ifdef __SANITIZE_THREAD__
   return 11;
+#elif defined(__SANITIZE_ADDRESS__)
+  return 5;
 #else
   return test_under_valgrind () ? 23 : 1;
 #endif
