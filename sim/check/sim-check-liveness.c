@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
   guint n_in_flight;
   gboolean sends;
+  gboolean killed;
   gboolean lives; /* and is a candidate */
   gint64 since_ns; /* while something is in flight: the last answer, or the first send */
 
@@ -148,6 +149,8 @@ see_sent (Liveness *self, const SimEvent *event)
 {
   Client *client = &self->clients[event->node];
 
+  if (client->killed)
+    return;
   client->sends = TRUE;
   if (client->n_in_flight++ == 0)
     client->since_ns = event->entry.time_ns;
@@ -171,7 +174,7 @@ see_outcome (Liveness *self, const SimEvent *event)
     client->answered_ns = event->entry.time_ns;
 }
 
-/* Who is killed waits no longer. */
+/* Who is killed waits no longer. It may have sent something after this, because the kill is written down before. */
 static void
 see_killed (Liveness *self, const SimEvent *event)
 {
@@ -180,6 +183,7 @@ see_killed (Liveness *self, const SimEvent *event)
   if (client->n_in_flight > 0)
     end_wait (self, event->node, event->entry.time_ns);
   client->n_in_flight = 0;
+  client->killed = TRUE;
 }
 
 static void

@@ -120,6 +120,23 @@ test_given_up (void)
   }
 }
 
+/* The dead do not wait, though they have the last word: a kill is written down before it is done. */
+static void
+test_sent_when_killed (void)
+{
+  g_autoptr (SimHistory) history = new_history ();
+  g_autoptr (SimVerdict) verdict = NULL;
+
+  add (history, 0, 1, SIM_ENTRY_SENT, 1);
+  add (history, 10, 1, SIM_ENTRY_KILLED, 0);
+  add (history, 11, 1, SIM_ENTRY_SENT, 2);
+  add (history, 20, 2, SIM_ENTRY_SENT, 1);
+  add (history, 40, 2, SIM_ENTRY_ANSWERED, 1);
+  add (history, 50 + 2 * patience_ms (), 2, SIM_ENTRY_CLOSED, 0);
+  verdict = check (history, SIM_INVARIANT_NOBODY_STARVES, TRUE);
+  g_assert_cmpint (verdict->longest_gap.gap_ns, ==, 20 * MS);
+}
+
 /* Nobody can answer while no candidate lives; but one that lives is enough. */
 static void
 test_vacancy (void)
@@ -314,6 +331,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-liveness/bound", test_bound);
   g_test_add_func ("/sim-liveness/idle", test_idle);
   g_test_add_func ("/sim-liveness/given-up", test_given_up);
+  g_test_add_func ("/sim-liveness/sent-when-killed", test_sent_when_killed);
   g_test_add_func ("/sim-liveness/vacancy", test_vacancy);
   g_test_add_func ("/sim-liveness/given-up/converged", test_given_up_converged);
   g_test_add_func ("/sim-liveness/one-of-many", test_one_of_many);
