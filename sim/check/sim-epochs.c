@@ -140,6 +140,17 @@ is_long_stop (gint32 fault)
   return fault == SIM_FAULT_STOP || fault == SIM_FAULT_HALT || fault == SIM_FAULT_SWIZZLE;
 }
 
+/* What dies at a kill point, or of its group file, is seen by nobody: it is dated by its last word. */
+static void
+lose (SimMastership *self, const SimEvent *event)
+{
+  const SimEntry *entry = &event->entry;
+
+  self->died_unseen |= entry->kind == SIM_ENTRY_KILLED
+                       && (entry->number != 0 || entry->code == SIM_FAULT_TRUNCATE_FILE);
+  set_once (&self->lost_ns, event);
+}
+
 static void
 stop (SimMastership *self, const SimEvent *event)
 {
@@ -202,7 +213,7 @@ go_on (SimEpochs *self, Node *node, const SimEvent *event)
   if (kind == SIM_ENTRY_ROLE && event->entry.code != IPC_ROLE_MASTER)
     set_once (event->entry.code == IPC_ROLE_IDLE ? &present->closed_ns : &present->ended_ns, event);
   else if (kind == SIM_ENTRY_KILLED || kind == SIM_ENTRY_ABORTING)
-    set_once (&present->lost_ns, event);
+    lose (present, event);
   else if (kind == SIM_ENTRY_STOPPED && is_long_stop (event->entry.code))
     stop (present, event);
   else if (kind == SIM_ENTRY_INJECTED && bars_master (&event->entry))
@@ -452,17 +463,21 @@ is_within (gint64 at_ns, gint64 from_ns, gint64 to_ns)
 }
 
 /* Who was stopped and has gone on can still be hit by its end, if nobody had taken its place. Of one that the machine held
- * up it is not known when that began, but that it lasted until there was another. */
+ * up it is not known when that began, but that it lasted until there was another; of one that died unseen, that this was
+ * after its last word and before there was another. */
 static gboolean
 was_hit (SimEpochs *self, guint index, gint64 from_ns, gint64 to_ns)
 {
   const SimMastership *mastership = &g_array_index (self->masterships, SimMastership, index);
-  gboolean replaced = index + 1 < self->masterships->len && mastership[1].since_ns < mastership->lost_ns;
+  gint64 next_ns = index + 1 < self->masterships->len ? mastership[1].since_ns : SIM_NEVER_NS;
 
   if (mastership->stalled)
-    return mastership->stopped_ns < to_ns && mastership[1].since_ns >= from_ns;
-  return is_within (mastership->stopped_ns, from_ns, to_ns)
-         || (!replaced && is_within (mastership->lost_ns, from_ns, to_ns));
+    return mastership->stopped_ns < to_ns && next_ns >= from_ns;
+  if (is_within (mastership->stopped_ns, from_ns, to_ns))
+    return TRUE;
+  if (mastership->died_unseen && mastership->lost_ns < to_ns && next_ns >= from_ns)
+    return TRUE;
+  return next_ns >= mastership->lost_ns && is_within (mastership->lost_ns, from_ns, to_ns);
 }
 
 /* A master may be hit after it has written in the ledger that it accepts a message, and before its handler can say so.

@@ -11,6 +11,7 @@ typedef struct {
   guint32 node;
   gint64 since_ns;     /* the first sign of it */
   gint64 lost_ns;      /* its process was killed, or ended itself, while it was master */
+  gboolean died_unseen; /* or later, before there was another master */
   gint64 stopped_ns;   /* it was stopped for long while it was master */
   gint64 continued_ns; /* and went on */
   gboolean unwritten;  /* it stopped when it had written nothing of its next message into the ledger */

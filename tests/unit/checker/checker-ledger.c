@@ -110,6 +110,34 @@ unknown_unseen_after_stop (SimHistory *history)
   event_at (history, N_EVENTS + 1)->entry.time_ns += 1;
 }
 
+/* It has written nothing for long before it died, and the message was sent meanwhile. */
+static void
+unknown_unseen_after_silence (SimHistory *history)
+{
+  unknown_unseen (history);
+  event_at (history, SENT_2)->entry.time_ns = event_at (history, KILLED_0)->entry.time_ns + 30 * MS;
+  event_at (history, SENT_3)->entry.time_ns = event_at (history, SENT_2)->entry.time_ns + 1;
+  for (guint i = ELECTED_1; i < N_EVENTS; i++)
+    event_at (history, i)->entry.time_ns += 31 * MS;
+}
+
+/* It died at a kill point: what is known is when it wrote for the last time. */
+static void
+unknown_unseen_at_point (SimHistory *history)
+{
+  unknown_unseen_after_silence (history);
+  event_at (history, KILLED_0)->entry.code = SIM_FAULT_KILL_AT;
+  event_at (history, KILLED_0)->entry.number = 1;
+}
+
+/* But when the message was sent there was another master. */
+static void
+unknown_unseen_after_point (SimHistory *history)
+{
+  unknown_unseen_at_point (history);
+  event_at (history, ELECTED_1)->entry.time_ns = event_at (history, SENT_2)->entry.time_ns - 1;
+}
+
 /* Its successor was there already when it was killed. */
 static void
 unknown_unseen_after_deposition (SimHistory *history)
@@ -211,6 +239,9 @@ static const Case cases[] = {
   { "/good/unknown", unknown, 0 },
   { "/good/unknown-unseen", unknown_unseen, 0 },
   { "/good/unknown-unseen-after-a-stop", unknown_unseen_after_stop, 0 },
+  { "/good/unknown-unseen-at-a-point", unknown_unseen_at_point, 0 },
+  { "/unknown-has-a-cause/after-a-silence", unknown_unseen_after_silence, BIT (SIM_INVARIANT_UNKNOWN_HAS_CAUSE) },
+  { "/unknown-has-a-cause/after-a-point", unknown_unseen_after_point, BIT (SIM_INVARIANT_UNKNOWN_HAS_CAUSE) },
   { "/unknown-has-a-cause/after-a-deposition", unknown_unseen_after_deposition, BIT (SIM_INVARIANT_UNKNOWN_HAS_CAUSE) },
   { "/unknown-has-a-cause/twice", unknown_unseen_twice, BIT (SIM_INVARIANT_UNKNOWN_HAS_CAUSE) },
   { "/every-send-is-answered/unknown", unknown_at_least_once, BIT (SIM_INVARIANT_SENDS_ANSWERED) },
