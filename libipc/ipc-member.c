@@ -202,6 +202,8 @@ client_changed (gpointer user_data)
 {
   IpcMember *self = user_data;
 
+  if (self->campaign != NULL)
+    ipc_campaign_saw_epoch (self->campaign, ipc_client_get_newest_epoch (self->client));
   if (ipc_client_is_waiting (self->client))
     ipc_vigil_expect (self->vigil);
   ipc_member_want_turn (self);
@@ -295,10 +297,8 @@ dir_changed (IpcGroupDirChanges changes, gpointer user_data)
 
   if (self->campaign != NULL && (changes & IPC_GROUP_DIR_ALARM))
     ipc_vigil_alarmed (self->vigil);
-  if (self->campaign != NULL && (changes & (IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE))) {
-    ipc_campaign_saw_epoch (self->campaign, ipc_client_get_newest_epoch (self->client));
+  if (self->campaign != NULL && (changes & (IPC_GROUP_DIR_SOCKET | IPC_GROUP_DIR_FILE)))
     ipc_campaign_look (self->campaign);
-  }
   if (changes & IPC_GROUP_DIR_SOCKET)
     ipc_client_look (self->client);
 }
