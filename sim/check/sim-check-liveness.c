@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sim-checker.h"
+#include "sim-fault.h"
 #include "sim-phase.h"
 #include "sim-terms.h"
 
@@ -31,6 +32,7 @@ typedef struct {
   guint n_in_flight;
   gboolean sends;
   gboolean killed;
+  gboolean leaving; /* told to close before the group was healed: it sends nothing more */
   gboolean lives; /* and is a candidate */
   gint64 since_ns; /* while something is in flight: the last answer, or the first send */
 
@@ -187,6 +189,13 @@ see_killed (Liveness *self, const SimEvent *event)
 }
 
 static void
+see_restart (Liveness *self, const SimEvent *event)
+{
+  if (event->entry.code == SIM_FAULT_RESTART && self->healed_ns == 0)
+    self->clients[event->node].leaving = TRUE;
+}
+
+static void
 see_phase (Liveness *self, const SimEntry *entry)
 {
   if (entry->code == SIM_PHASE_WARM_UP)
@@ -224,9 +233,12 @@ see_event (Liveness *self, const SimEvent *event)
   case SIM_ENTRY_PHASE:
     see_phase (self, &event->entry);
     break;
+  case SIM_ENTRY_INJECTED:
+    see_restart (self, event);
+    see_trouble (self, &event->entry);
+    break;
   case SIM_ENTRY_ELECTED:
   case SIM_ENTRY_STOPPED:
-  case SIM_ENTRY_INJECTED:
   case SIM_ENTRY_DISTURBED:
     see_trouble (self, &event->entry);
     break;
@@ -242,7 +254,7 @@ check_converged (Liveness *self, guint32 node)
   gint64 bound_ns = sim_check_get_patience_ns (self->history->hang_timeout_ms);
   gboolean held = client->answered_ns != 0 && client->answered_ns - self->healed_ns <= bound_ns;
 
-  if (!client->sends || sim_history_get_node (self->history, node)->fate == SIM_FATE_KILLED)
+  if (!client->sends || client->leaving || sim_history_get_node (self->history, node)->fate == SIM_FATE_KILLED)
     return;
   if (!sim_verdict_check (self->verdict, SIM_INVARIANT_CONVERGES, held))
     sim_verdict_explain (self->verdict, SIM_INVARIANT_CONVERGES,

@@ -307,6 +307,25 @@ test_killed (void)
   g_assert_cmpuint (verdict->invariants[SIM_INVARIANT_CONVERGES].n_checked, ==, 0);
 }
 
+/* Nor need who was told to close, which may take until the group is healed; but who is told so later must. */
+static void
+test_restarted (void)
+{
+  for (guint late = 0; late < 2; late++) {
+    g_autoptr (SimHistory) history = new_history ();
+    g_autoptr (SimVerdict) verdict = sim_verdict_new ();
+
+    add (history, 10, 1, SIM_ENTRY_SENT, 1);
+    add (history, late > 0 ? 1001 : 20, 1, SIM_ENTRY_INJECTED, 0);
+    g_array_index (history->events, SimEvent, history->events->len - 1).entry.code = SIM_FAULT_RESTART;
+    add_deed (history, 1000, SIM_ENTRY_PHASE, SIM_PHASE_CONVERGE);
+    add (history, 1002, 1, SIM_ENTRY_ANSWERED, 1);
+    sim_history_sort (history);
+    sim_check_liveness (history, verdict);
+    g_assert_cmpuint (verdict->invariants[SIM_INVARIANT_CONVERGES].n_checked, ==, late);
+  }
+}
+
 /* What says whether somebody is answered again is a message that is not given up. */
 static void
 test_given_up_converged (void)
@@ -333,6 +352,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-liveness/given-up", test_given_up);
   g_test_add_func ("/sim-liveness/sent-when-killed", test_sent_when_killed);
   g_test_add_func ("/sim-liveness/vacancy", test_vacancy);
+  g_test_add_func ("/sim-liveness/restarted", test_restarted);
   g_test_add_func ("/sim-liveness/given-up/converged", test_given_up_converged);
   g_test_add_func ("/sim-liveness/one-of-many", test_one_of_many);
   g_test_add_func ("/sim-liveness/excuses", test_excuses);
