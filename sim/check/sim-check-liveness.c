@@ -36,9 +36,8 @@ typedef struct {
   gboolean lives; /* and is a candidate */
   gint64 since_ns; /* while something is in flight: the last answer, or the first send */
 
-  /* Of its first message after the group was healed that it does not give up. */
-  guint64 probe; /* its number, or 0 */
-  gint64 answered_ns;
+  guint64 probe;      /* the number of its first message after the group was healed that it does not give up, or 0 */
+  gint64 answered_ns; /* when that was answered or, as it may have another outcome, a later one; or 0 */
 } Client;
 
 typedef struct {
@@ -172,7 +171,8 @@ see_outcome (Liveness *self, const SimEvent *event)
     return;
   end_wait (self, event->node, event->entry.time_ns);
   client->since_ns = event->entry.time_ns;
-  if (client->probe != 0 && event->entry.number == client->probe && event->entry.kind == SIM_ENTRY_ANSWERED)
+  if (client->probe != 0 && client->answered_ns == 0 && event->entry.number >= client->probe
+      && event->entry.kind == SIM_ENTRY_ANSWERED)
     client->answered_ns = event->entry.time_ns;
 }
 

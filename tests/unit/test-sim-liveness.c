@@ -307,6 +307,21 @@ test_killed (void)
   g_assert_cmpuint (verdict->invariants[SIM_INVARIANT_CONVERGES].n_checked, ==, 0);
 }
 
+/* The first message may have been lost with the group file; the next one is answered. */
+static void
+test_first_unknown (void)
+{
+  g_autoptr (SimHistory) history = new_history ();
+  g_autoptr (SimVerdict) verdict = NULL;
+
+  add_deed (history, 1000, SIM_ENTRY_PHASE, SIM_PHASE_CONVERGE);
+  add (history, 1001, 1, SIM_ENTRY_SENT, 1);
+  add (history, 1002, 1, SIM_ENTRY_SENT, 2);
+  add (history, 1003, 1, SIM_ENTRY_FAILED, 1);
+  add (history, 1004, 1, SIM_ENTRY_ANSWERED, 2);
+  verdict = check (history, SIM_INVARIANT_CONVERGES, TRUE);
+}
+
 /* Nor need who was told to close, which may take until the group is healed; but who is told so later must. */
 static void
 test_restarted (void)
@@ -352,6 +367,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-liveness/given-up", test_given_up);
   g_test_add_func ("/sim-liveness/sent-when-killed", test_sent_when_killed);
   g_test_add_func ("/sim-liveness/vacancy", test_vacancy);
+  g_test_add_func ("/sim-liveness/first-unknown", test_first_unknown);
   g_test_add_func ("/sim-liveness/restarted", test_restarted);
   g_test_add_func ("/sim-liveness/given-up/converged", test_given_up_converged);
   g_test_add_func ("/sim-liveness/one-of-many", test_one_of_many);
