@@ -16,7 +16,8 @@
 #define REPLY_TIMEOUT_US (2 * G_TIME_SPAN_SECOND)
 #define EARLY_US (50 * G_TIME_SPAN_MILLISECOND)   /* so long before its time it is looked whether it was cut off already */
 #define MARGIN_US (500 * G_TIME_SPAN_MILLISECOND) /* so long after it a master that runs has done it */
-#define PONGS 2 /* between the first and the second it has made a whole turn, which looks at all timers */
+#define PONGS 2 /* so far apart that it has made a whole turn between them, which looks at all timers */
+#define PONG_INTERVAL_US (100 * G_TIME_SPAN_MILLISECOND) /* a turn reads for 20 ms at most */
 #define TRIES 5 /* masters that die before the time is over say nothing */
 #define HELLO_FRAME_SIZE (SIM_HEADER_SIZE + SIM_HELLO_SIZE)
 
@@ -86,15 +87,18 @@ find_witness (const char *path)
   return g_steal_pointer (&witness);
 }
 
+/* Listens to the others meanwhile. */
 static guint
-count_pongs (SimWire *witness)
+count_pongs (SimWire *witness, Mute mutes[])
 {
   const SimHeader ping = { .type = SIM_FRAME_PING };
   guint n = 0;
 
   while (n < PONGS && sim_wire_send (witness, &ping, NULL)
-         && sim_wire_read (witness, g_get_monotonic_time () + REPLY_TIMEOUT_US) == SIM_FRAME_PONG)
+         && sim_wire_read (witness, g_get_monotonic_time () + REPLY_TIMEOUT_US) == SIM_FRAME_PONG) {
+    listen_until (mutes, g_get_monotonic_time () + PONG_INTERVAL_US);
     n++;
+  }
   return n;
 }
 
@@ -141,8 +145,7 @@ be_silent (const char *path, guint timeout_ms)
   listen_until (mutes, mutes[0].made_us + timeout_us - EARLY_US);
   listen_until (mutes, g_get_monotonic_time () + EARLY_US + MARGIN_US);
   if (witness != NULL)
-    n_pongs = count_pongs (witness);
-  listen_until (mutes, 0);
+    n_pongs = count_pongs (witness, mutes);
 
   for (guint i = 0; i < G_N_ELEMENTS (lengths); i++) {
     if (mutes[i].wire == NULL)
