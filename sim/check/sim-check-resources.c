@@ -74,33 +74,45 @@ see_events (Resources *self)
 }
 
 static gboolean
-is_standby (const Resources *self, guint32 index)
+joined_as_standby (const Resources *self, guint32 index)
 {
   const Node *node = &self->nodes[index];
 
-  return node->rested != NULL && !node->joined_as_master && sim_history_get_node (self->history, index)->candidate;
+  return node->joined != NULL && !node->joined_as_master && sim_history_get_node (self->history, index)->candidate;
 }
 
-/* Who is queued has a thread more than who is not. */
+/* The fewest that a queued one had; of those that are there in the end, or of all. 0 if there is none. */
+static guint32
+find_fewest_descriptors (const Resources *self, gboolean all)
+{
+  guint32 fewest = G_MAXUINT32;
+
+  for (guint32 i = 0; i < self->history->nodes->len; i++) {
+    const Node *node = &self->nodes[i];
+
+    if (node->queued && (all || node->rested != NULL))
+      fewest = MIN (fewest, node->joined->entry.n_descriptors);
+  }
+  return fewest < G_MAXUINT32 ? fewest : 0;
+}
+
+/* Who is queued has a thread more than who is not. Of a small group it may be that nobody in the end was so at its start,
+ * so those count, too, that were killed. */
 static void
 find_base (Resources *self)
 {
   guint32 n_threads = 0;
 
   for (guint32 i = 0; i < self->history->nodes->len; i++) {
-    if (is_standby (self, i))
+    if (joined_as_standby (self, i))
       n_threads = MAX (n_threads, self->nodes[i].joined->entry.n_threads);
   }
-  for (guint32 i = 0; i < self->history->nodes->len; i++) {
-    Node *node = &self->nodes[i];
-    guint32 n;
+  for (guint32 i = 0; i < self->history->nodes->len; i++)
+    self->nodes[i].queued = joined_as_standby (self, i) && self->nodes[i].joined->entry.n_threads == n_threads;
 
-    node->queued = is_standby (self, i) && node->joined->entry.n_threads == n_threads;
-    if (!node->queued)
-      continue;
-    n = node->joined->entry.n_descriptors;
-    self->n_descriptors_of_kind = self->n_descriptors_of_kind == 0 ? n : MIN (n, self->n_descriptors_of_kind);
-  }
+  self->n_descriptors_of_kind = find_fewest_descriptors (self, FALSE);
+  if (self->n_descriptors_of_kind == 0)
+    self->n_descriptors_of_kind = find_fewest_descriptors (self, TRUE);
 }
 
 static guint32

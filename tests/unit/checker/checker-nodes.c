@@ -119,6 +119,15 @@ sample_unqueued (SimHistory *history)
   event_at (history, RESTED_2)->entry.n_descriptors = 15;
 }
 
+/* Who was queued at the start is not there any more. */
+static void
+sample_unqueued_alone (SimHistory *history)
+{
+  sample_unqueued (history);
+  forget (history, RESTING_1);
+  forget (history, RESTED_1);
+}
+
 static void
 leak_unqueued (SimHistory *history)
 {
@@ -189,6 +198,7 @@ static const Case cases[] = {
   { "/resources/good", sample, 0 },
   { "/resources/good/master", sample_master, 0 },
   { "/resources/good/unqueued", sample_unqueued, 0 },
+  { "/resources/good/unqueued-alone", sample_unqueued_alone, 0 },
   { "/descriptors-return/unqueued", leak_unqueued, BIT (SIM_INVARIANT_DESCRIPTORS_RETURN) },
   { "/descriptors-return/client", leak_descriptor, BIT (SIM_INVARIANT_DESCRIPTORS_RETURN) },
   { "/descriptors-return/master", leak_connection, BIT (SIM_INVARIANT_DESCRIPTORS_RETURN) },
