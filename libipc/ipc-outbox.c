@@ -212,8 +212,7 @@ ipc_outbox_next (IpcOutbox *self, IpcOutboxItem *item)
   if (!fits_window (self, self->next, slot))
     return FALSE;
 
-  *item = (IpcOutboxItem) { slot->message, self->next, self->acknowledged,
-                            slot->begun_epoch != 0 };
+  *item = (IpcOutboxItem) { slot->message, self->next, self->acknowledged, slot->begun_epoch != 0 };
   slot->state = SENT;
   self->n_in_flight++;
   self->bytes_in_flight += slot->size;
